@@ -1,0 +1,58 @@
+"""The words of the gateway as frozen values, with no I/O. What is personal never shows in a repr."""
+
+from gateway.model.exchange import Answer, Caller, Decision, Facts, Question, Receipt
+from gateway.model.identifiers import (
+    BANGKOK,
+    CODE,
+    FIELD_NAME,
+    PURPOSE_CODE,
+    REFERENCE,
+    REGISTER_ID,
+    SERVICE_ID,
+    IdentifierKind,
+    bangkok_day,
+    check_digit,
+    has_valid_check_digit,
+    holds_citizen_id,
+    new_id,
+    now,
+    require_identifier,
+    timestamp,
+)
+from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Operator, Purpose, Term
+from gateway.model.service import FieldInfo, Service
+
+__all__ = [
+    "BANGKOK",
+    "CODE",
+    "FIELD_NAME",
+    "PURPOSE_CODE",
+    "REFERENCE",
+    "REGISTER_ID",
+    "SERVICE_ID",
+    "Agency",
+    "Agreement",
+    "Answer",
+    "Caller",
+    "Client",
+    "Consent",
+    "Decision",
+    "Facts",
+    "FieldInfo",
+    "IdentifierKind",
+    "Officer",
+    "Operator",
+    "Purpose",
+    "Question",
+    "Receipt",
+    "Service",
+    "Term",
+    "bangkok_day",
+    "check_digit",
+    "has_valid_check_digit",
+    "holds_citizen_id",
+    "new_id",
+    "now",
+    "require_identifier",
+    "timestamp",
+]

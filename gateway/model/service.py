@@ -1,0 +1,57 @@
+"""A service: one dataset that a source offers about one person, as registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.model.identifiers import IdentifierKind
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One field of a service's schema: its titles and how it is classified.
+
+    `level`: 1 to 5, the data classification of มสพร. 8-2565 (open … top secret). `pdpa`: `none`, `general`
+    or a section 26 category (`health`, `disability`, …). `tgix`: the TGIX semantic term where one is known.
+    """
+
+    name: str
+    title_en: str
+    title_th: str
+    level: int
+    pdpa: str
+    tgix: str = ""
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether PDPA section 26 covers the field."""
+        return self.pdpa not in ("none", "general")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as registered: everything the pipeline needs to know of it.
+
+    `level`: classification of the whole, 1 to 3 here. `deadline`: seconds the source has to answer.
+    `echo`: whether the source's answer names the identifier, so that another person's answer is caught.
+    `connector`: {"kind", "endpoint", "settings", "mapping"}; `digest`: SHA-256 (hex) of the registration.
+    """
+
+    id: str
+    agency: str
+    title_en: str
+    title_th: str
+    identifier_kind: IdentifierKind
+    level: int
+    category: str
+    officer_required: bool
+    deadline: float
+    echo: bool
+    schema: Mapping[str, Any] = field(repr=False)
+    fields: Mapping[str, FieldInfo] = field(repr=False)
+    metadata: Mapping[str, Any] = field(repr=False)
+    connector: Mapping[str, Any] = field(repr=False)
+    hours: Mapping[str, Any] | None = None
+    digest: str = ""
