@@ -1,0 +1,112 @@
+"""The gateway's settings: environment variables `LINKAGE_*`, each documented in the README.
+
+Read once at start. A value that does not fit stops the start with a message that names the variable.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LISTS = ("trusted_proxies", "egress_allow")
+
+
+class Settings(BaseSettings):
+    """One gateway process's settings. Times are seconds, sizes are bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="LINKAGE_", frozen=True, extra="ignore")
+
+    state_dir: Path = Field(Path("state"), description="Where the embedded database and the key files lie.")
+    database_url: str = Field(
+        "", description="`sqlite:///…` or `postgresql://…`; empty means `linkage.db` in the state directory."
+    )
+    keys_dir: Path | None = Field(
+        None, description="Where the key files lie; empty means `keys` in the state directory."
+    )
+    issuer: str = Field(
+        "http://127.0.0.1:8440", description="The gateway's own base URL: the issuer of its tokens (RFC 8414)."
+    )
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8440, ge=0, le=65535, description="The port to listen on.")
+    gateway_name: str = Field(
+        "gateway-1", pattern=r"^[a-z0-9-]{1,32}$", description="This process's name in the log; one per process."
+    )
+    sandbox: bool = Field(
+        False, description="Accept made-up people (IDs that start with 9) and sources on loopback. Never in production."
+    )
+    tls_certificate: Path | None = Field(None, description="PEM certificate chain, to serve TLS itself.")
+    tls_key: Path | None = Field(None, description="PEM private key of that certificate.")
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses or CIDR blocks of the proxies that end TLS in front; only their X-Forwarded-For counts.",
+    )
+    egress_allow: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="CIDR blocks of private addresses that connectors may reach; public addresses always may.",
+    )
+    max_body: int = Field(65536, ge=1024, description="Largest request body taken.")
+    body_timeout: float = Field(10.0, gt=0, description="How long a request body may take to arrive.")
+    max_in_flight: int = Field(512, ge=1, description="Exchanges under way at once; more are answered 503.")
+    max_per_source: int = Field(128, ge=1, description="Exchanges that may wait on one service's source at once.")
+    max_waiting_appends: int = Field(4096, ge=1, description="Appends that may wait for the log's writer.")
+    breaker_failures: int = Field(8, ge=1, description="Failures of a source in a row before it is left alone.")
+    breaker_seconds: float = Field(5.0, gt=0, description="How long a failing source is left alone.")
+    registers_poll: float = Field(0.5, gt=0, description="How often other gateways' register changes are looked for.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The process's own log.")
+
+    @field_validator(*_LISTS, mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator(*_LISTS)
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for part in value:
+            ipaddress.ip_network(part, strict=False)
+        return value
+
+    @model_validator(mode="after")
+    def _no_plaintext_beyond_loopback(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("LINKAGE_TLS_CERTIFICATE and LINKAGE_TLS_KEY go together")
+        loopback = self.host == "localhost" or (_is_address(self.host) and ipaddress.ip_address(self.host).is_loopback)
+        if not loopback and self.tls_certificate is None and not self.trusted_proxies:
+            raise ValueError(
+                "listening beyond loopback needs LINKAGE_TLS_CERTIFICATE and LINKAGE_TLS_KEY, or "
+                "LINKAGE_TRUSTED_PROXIES naming the proxy that ends TLS"
+            )
+        return self
+
+    @property
+    def keys(self) -> Path:
+        """The directory of the key files."""
+        return self.keys_dir or self.state_dir / "keys"
+
+    @property
+    def database(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'linkage.db'}"
+
+    def address_allowed(self, address: str) -> bool:
+        """Whether a connector may connect to this IP address (server-side request forgery, SSRF)."""
+        ip = ipaddress.ip_address(address.split("%")[0])
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+            ip = ip.ipv4_mapped
+        if any(ip in ipaddress.ip_network(block, strict=False) for block in self.egress_allow):
+            return True
+        if ip.is_loopback:
+            return self.sandbox
+        return ip.is_global and not ip.is_multicast
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
