@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc.jwk import ECKey, Key, OKPKey
 
-ALGORITHMS = {"EdDSA": ("OKP", "Ed25519"), "ES256": ("EC", "P-256")}
-"""JWS algorithm -> (kty, curve): the two that clients and operators may use."""
+ALGORITHMS = ("EdDSA", "ES256")
+"""The JWS algorithms that clients and operators may use: Ed25519 and P-256."""
 
 
 class KeyFileError(Exception):
@@ -34,8 +34,7 @@ class KeyFileError(Exception):
 
 def new_key(algorithm: str, kid: str | None = None) -> dict[str, Any]:
     """A fresh private JWK for `EdDSA` (Ed25519) or `ES256` (P-256), its `kid` the thumbprint unless given."""
-    _, curve = ALGORITHMS[algorithm]
-    key: Key = OKPKey.generate_key(curve) if algorithm == "EdDSA" else ECKey.generate_key(curve)
+    key: Key = OKPKey.generate_key("Ed25519") if algorithm == "EdDSA" else ECKey.generate_key("P-256")
     body = dict(key.as_dict(private=True))
     body["kid"] = kid or key.thumbprint()
     body["alg"] = algorithm

@@ -94,7 +94,7 @@ class Settings(BaseSettings):
 
     def address_allowed(self, address: str) -> bool:
         """Whether a connector may connect to this IP address (server-side request forgery, SSRF)."""
-        ip = ipaddress.ip_address(address.split("%")[0])
+        ip = ipaddress.ip_address(address.partition("%")[0])
         if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
             ip = ip.ipv4_mapped
         if any(ip in ipaddress.ip_network(block, strict=False) for block in self.egress_allow):

@@ -1,0 +1,148 @@
+"""The database: tables, migrations, and `append`, the only way to write a register or the log."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy.engine import make_url
+
+from gateway.errors import LogUnavailable
+from gateway.store.batch import REGISTERS
+from gateway.store.changes import (
+    AlreadyClosed,
+    AlreadyUsed,
+    Appended,
+    Change,
+    CloseExchange,
+    Draft,
+    Once,
+    OpenExchange,
+    PutMonth,
+    PutRegister,
+    QuotaSpent,
+    Reserve,
+)
+from gateway.store.connection import Connection, Failures
+from gateway.store.writer import Writer
+
+__all__ = [
+    "REGISTERS",
+    "AlreadyClosed",
+    "AlreadyInUse",
+    "AlreadyUsed",
+    "Appended",
+    "Change",
+    "CloseExchange",
+    "Connection",
+    "Draft",
+    "Once",
+    "OpenExchange",
+    "PutMonth",
+    "PutRegister",
+    "QuotaSpent",
+    "Reserve",
+    "Store",
+]
+
+T = TypeVar("T")
+_READERS = 4
+
+
+class AlreadyInUse(Exception):
+    """Another gateway process has this SQLite file open."""
+
+
+class Store:
+    """One gateway's way to its database.
+
+    `append` writes; `read` runs a function on a read connection in a thread of its own, so that a long query
+    never holds up an exchange. With SQLite one process at a time may have the file open (AlreadyInUse).
+    """
+
+    def __init__(
+        self, url: str, *, max_waiting: int = 4096, behind: Callable[[Connection], bool] | None = None
+    ) -> None:
+        self._url = url
+        self._lock_file = _lock(url)
+        self._writer = Writer(url, max_waiting=max_waiting, behind=behind)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
+        self._local = threading.local()
+        self._read_connections: list[Connection] = []
+        self._quota_day: date | None = None
+        self._quotas: dict[str, int] = {}
+
+    async def append(
+        self, entries: Sequence[Draft], changes: Sequence[Change] = (), unless: Mapping[str, int] | None = None
+    ) -> Appended:
+        """Appends `entries` and makes `changes`, in one transaction, durable when this returns.
+
+        `unless`: scope -> the revision it must still have (`registers`), or Moved is raised and nothing
+        happens. Raises QuotaSpent, AlreadyUsed, AlreadyClosed for the changes that say so, and
+        LogUnavailable where the database cannot be written.
+        """
+        try:
+            appended = await self._writer.append(entries, changes, unless or {})
+        except QuotaSpent as spent:
+            self._quotas[spent.key] = spent.used
+            raise
+        for change in changes:
+            if isinstance(change, Reserve) and change.day == self._quota_day:
+                self._quotas[change.key] = self._quotas.get(change.key, 0) + 1
+        return appended
+
+    async def quota_used(self, key: str, day: date) -> int:
+        """How much of a daily counter is used, as far as this process knows; `Reserve` has the last word."""
+        if day != self._quota_day:
+            self._quota_day, self._quotas = day, {}
+        if key not in self._quotas:
+            rows = await self.read(
+                lambda c: c.rows("SELECT used FROM quotas WHERE key = ? AND day = ?", (key, day.isoformat()))
+            )
+            self._quotas.setdefault(key, rows[0][0] if rows else 0)
+        return self._quotas[key]
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """What `query` returns of a read connection. LogUnavailable where the database does not answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+
+    def _read(self, query: Callable[[Connection], T]) -> T:
+        try:
+            connection: Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = Connection(self._url, read_only=True)
+                self._read_connections.append(connection)
+            return query(connection)
+        except Failures as failure:
+            self._local.connection = None
+            raise LogUnavailable(retry_after=1) from failure
+
+    def close(self) -> None:
+        """Finishes what waits and lets go of the database."""
+        self._writer.close()
+        self._readers.shutdown(wait=True)
+        for connection in self._read_connections:
+            connection.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+
+
+def _lock(url: str) -> int | None:
+    """Takes the lock file beside an SQLite database; the kernel gives it back when the process ends."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    descriptor = os.open(Path(f"{parsed.database}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyInUse(f"{parsed.database} is in use by another gateway process") from None
+    return descriptor

@@ -1,0 +1,225 @@
+"""One transaction of many appends: check each against what holds, write what passes, fail what does not.
+
+Everything that the checks need is read once for the whole batch, under the lock on the head row. An append
+that fails its checks writes nothing and does not disturb the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import orjson
+
+from gateway.errors import Moved
+from gateway.store.changes import (
+    AlreadyClosed,
+    AlreadyUsed,
+    Appended,
+    Change,
+    CloseExchange,
+    Draft,
+    Once,
+    OpenExchange,
+    PutMonth,
+    PutRegister,
+    QuotaSpent,
+    Reserve,
+)
+from gateway.store.connection import Connection
+
+REGISTERS = "registers"
+"""The scope of `unless` that every register change moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of `append`, as it waits."""
+
+    entries: Sequence[Draft]
+    changes: Sequence[Change]
+    unless: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What holds now, read under the lock, and what this batch makes of it."""
+
+    size: int
+    revisions: dict[str, int]
+    counters: dict[bytes, tuple[int, bytes | None]]
+    quotas: dict[tuple[str, date], int]
+    used: set[bytes]
+    open: set[str]
+    log: list[tuple[int, bytes, str, bytes]] = field(default_factory=list)
+    registers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    months: list[tuple[str, bytes]] = field(default_factory=list)
+    once: list[tuple[bytes, int]] = field(default_factory=list)
+    opened: list[tuple[str, str, str, int, int]] = field(default_factory=list)
+    closed: list[tuple[str]] = field(default_factory=list)
+    moved: set[str] = field(default_factory=set)
+    counted: set[bytes] = field(default_factory=set)
+    reserved: set[tuple[str, date]] = field(default_factory=set)
+
+
+def load(connection: Connection, requests: Sequence[Request]) -> Batch:
+    """Locks the head and reads all that `requests` are to be checked against."""
+    # SQLite's BEGIN IMMEDIATE has locked already; PostgreSQL's writers queue on the head row.
+    lock_head = "SELECT size FROM head WHERE id = 1"
+    if connection.dialect == "postgresql":
+        lock_head = "SELECT size FROM head WHERE id = 1 FOR UPDATE"
+    size = connection.rows(lock_head)[0][0]
+    scopes = {REGISTERS}.union(*(request.unless for request in requests))
+    subjects = {draft.subject for request in requests for draft in request.entries if draft.subject is not None}
+    changes = [change for request in requests for change in request.changes]
+    keys = {(change.key, change.day) for change in changes if isinstance(change, Reserve)}
+    digests = {change.digest for change in changes if isinstance(change, Once)}
+    closing = {change.exchange for change in changes if isinstance(change, CloseExchange)}
+    quotas: dict[tuple[str, date], int] = dict.fromkeys(keys, 0)
+    for key, day, used in _among(connection, "key, day, used", "quotas", "key", {key for key, _ in keys}):
+        quotas[key, day if isinstance(day, date) else date.fromisoformat(day)] = used
+    counters: dict[bytes, tuple[int, bytes | None]] = dict.fromkeys(subjects, (0, None))
+    for subject, count, previous in _among(connection, "subject, count, previous", "counters", "subject", subjects):
+        counters[bytes(subject)] = (count, bytes(previous))
+    return Batch(
+        size=size,
+        revisions=dict.fromkeys(scopes, 0) | dict(_among(connection, "scope, revision", "revisions", "scope", scopes)),
+        counters=counters,
+        quotas=quotas,
+        used={bytes(row[0]) for row in _among(connection, "digest", "once", "digest", digests)},
+        open={row[0] for row in _among(connection, "exchange", "open_exchanges", "exchange", closing)},
+    )
+
+
+def take(batch: Batch, request: Request) -> Appended:
+    """Adds one request to the batch, or raises what stands against it and leaves the batch as it was.
+
+    Raises Moved, QuotaSpent, AlreadyUsed, AlreadyClosed; what a draft's own sealing raises passes as it is.
+    """
+    for scope, revision in request.unless.items():
+        if batch.revisions[scope] != revision:
+            raise Moved(scope)
+    _check(batch, request.changes)
+    sealed, counters = _seal(batch, request.entries)
+    first = batch.size
+    for draft, (entry, blob) in zip(request.entries, sealed, strict=True):
+        batch.log.append((batch.size, entry, draft.month, blob))
+        batch.size += 1
+    batch.counters.update(counters)
+    batch.counted.update(counters)
+    _apply(batch, request.changes, first)
+    return Appended(tuple(range(first, batch.size)), tuple(entry for entry, _ in sealed), batch.revisions[REGISTERS])
+
+
+def write(connection: Connection, batch: Batch) -> None:
+    """Writes the whole batch within the transaction that `load` read in."""
+    if batch.log:
+        connection.many("INSERT INTO log_entries (idx, entry, month, sealed) VALUES (?, ?, ?, ?)", batch.log)
+        connection.run("UPDATE head SET size = ? WHERE id = 1", (batch.size,))
+    if batch.counted:
+        connection.many(
+            "INSERT INTO counters (subject, count, previous) VALUES (?, ?, ?) ON CONFLICT (subject) "
+            "DO UPDATE SET count = excluded.count, previous = excluded.previous",
+            [(subject, *batch.counters[subject]) for subject in batch.counted],
+        )
+    if batch.reserved:
+        connection.many(
+            "INSERT INTO quotas (key, day, used) VALUES (?, ?, ?) "
+            "ON CONFLICT (key, day) DO UPDATE SET used = excluded.used",
+            [(key, day.isoformat(), batch.quotas[key, day]) for key, day in batch.reserved],
+        )
+    if batch.opened:
+        connection.many(
+            "INSERT INTO open_exchanges (exchange, gateway, boot, idx, overdue_at) VALUES (?, ?, ?, ?, ?)",
+            batch.opened,
+        )
+    if batch.closed:
+        connection.many("DELETE FROM open_exchanges WHERE exchange = ?", batch.closed)
+    if batch.registers:
+        connection.many(
+            "INSERT INTO registers (kind, id, revision, body) VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) "
+            "DO UPDATE SET revision = excluded.revision, body = excluded.body",
+            [(kind, name, revision, body) for (kind, name), (revision, body) in batch.registers.items()],
+        )
+    if batch.months:
+        connection.many(
+            "INSERT INTO log_months (month, wrapped) VALUES (?, ?) ON CONFLICT (month) DO NOTHING", batch.months
+        )
+    if batch.once:
+        connection.many("INSERT INTO once (digest, expires) VALUES (?, ?)", batch.once)
+    if batch.moved:
+        connection.many(
+            "INSERT INTO revisions (scope, revision) VALUES (?, ?) "
+            "ON CONFLICT (scope) DO UPDATE SET revision = excluded.revision",
+            [(scope, batch.revisions[scope]) for scope in batch.moved],
+        )
+
+
+def _among(connection: Connection, columns: str, table: str, key: str, values: Iterable[Any]) -> list[Any]:
+    """The rows whose key is among values. Table and column names are ours, never input."""
+    wanted = list(values)
+    if not wanted:
+        return []
+    places = ", ".join("?" * len(wanted))
+    return connection.rows(f"SELECT {columns} FROM {table} WHERE {key} IN ({places})", wanted)  # noqa: S608
+
+
+def _check(batch: Batch, changes: Sequence[Change]) -> None:
+    for change in changes:
+        match change:
+            case Reserve(key, day, limit):
+                if batch.quotas[key, day] >= limit:
+                    raise QuotaSpent(key, batch.quotas[key, day])
+            case Once(digest, _):
+                if digest in batch.used:
+                    raise AlreadyUsed("used before")
+            case CloseExchange(exchange):
+                if exchange not in batch.open:
+                    raise AlreadyClosed("the exchange is not open")
+            case _:
+                pass
+
+
+def _seal(
+    batch: Batch, drafts: Sequence[Draft]
+) -> tuple[list[tuple[bytes, bytes]], dict[bytes, tuple[int, bytes | None]]]:
+    """Each draft sealed with its subject's next count; the counters as they then are."""
+    sealed: list[tuple[bytes, bytes]] = []
+    counters: dict[bytes, tuple[int, bytes | None]] = {}
+    for draft in drafts:
+        if draft.subject is None:
+            sealed.append(draft.seal(None, None))
+            continue
+        count, previous = counters.get(draft.subject, batch.counters[draft.subject])
+        entry, blob = draft.seal(count + 1, previous)
+        counters[draft.subject] = (count + 1, entry)
+        sealed.append((entry, blob))
+    return sealed, counters
+
+
+def _apply(batch: Batch, changes: Sequence[Change], first: int) -> None:
+    registers_moved = False
+    for change in changes:
+        match change:
+            case Reserve(key, day, _):
+                batch.quotas[key, day] += 1
+                batch.reserved.add((key, day))
+            case Once(digest, expires):
+                batch.used.add(digest)
+                batch.once.append((digest, expires))
+            case OpenExchange(exchange, gateway, boot, overdue_at):
+                batch.opened.append((exchange, gateway, boot, first, overdue_at))
+            case CloseExchange(exchange):
+                batch.open.discard(exchange)
+                batch.closed.append((exchange,))
+            case PutMonth(month, wrapped):
+                batch.months.append((month, wrapped))
+            case PutRegister(kind, name, body):
+                if not registers_moved:
+                    batch.revisions[REGISTERS] += 1
+                    batch.moved.add(REGISTERS)
+                    registers_moved = True
+                text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
+                batch.registers[kind, name] = (batch.revisions[REGISTERS], text)

@@ -1,0 +1,85 @@
+"""One DB-API connection to SQLite or PostgreSQL, spoken to in one dialect: `?` for parameters.
+
+SQLite: WAL with synchronous=FULL, so that a commit is on disk when it returns. PostgreSQL: psycopg, as a
+session that must not be read-only; synchronous_commit as the server has it (on, unless someone turned it off).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+
+import psycopg
+from sqlalchemy.engine import make_url
+
+Failures: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error, OSError)
+"""What a database that cannot be reached, written or trusted raises."""
+
+BUSY_SECONDS = 2.0
+"""How long a writer waits for another process's lock before the log counts as unavailable."""
+
+
+class Connection:
+    """A connection with explicit transactions. Raises one of `Failures` when the database fails."""
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        parsed = make_url(url)
+        self.dialect: Literal["sqlite", "postgresql"] = (
+            "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql"
+        )
+        self._raw: Any
+        if self.dialect == "sqlite":
+            self._raw = sqlite3.connect(
+                parsed.database or "", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._raw.execute("PRAGMA journal_mode=WAL")
+            self._raw.execute("PRAGMA synchronous=FULL")
+            if read_only:
+                self._raw.execute("PRAGMA query_only=ON")
+        else:
+            self._raw = psycopg.connect(
+                parsed.set(drivername="postgresql").render_as_string(hide_password=False),
+                autocommit=True,
+                connect_timeout=5,
+                options="-c statement_timeout=5000 -c lock_timeout=5000",
+            )
+
+    def _sql(self, statement: str) -> str:
+        return statement if self.dialect == "sqlite" else statement.replace("?", "%s")
+
+    def begin(self) -> None:
+        """Starts a transaction that writes."""
+        self._raw.execute("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
+
+    def commit(self) -> None:
+        """Makes it durable; after this returns, a crash loses nothing of it."""
+        self._raw.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Undoes it; quiet where there is nothing to undo."""
+        try:
+            if self.dialect == "postgresql" or self._raw.in_transaction:
+                self._raw.execute("ROLLBACK")
+        except Failures:
+            pass
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query."""
+        return list(self._raw.execute(self._sql(statement), parameters).fetchall())
+
+    def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """One statement without rows."""
+        self._raw.execute(self._sql(statement), parameters)
+
+    def many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """One statement for each row of parameters."""
+        if self.dialect == "sqlite":
+            self._raw.executemany(statement, rows)
+        else:
+            with self._raw.cursor() as cursor:
+                cursor.executemany(self._sql(statement), rows)
+
+    def close(self) -> None:
+        """Lets go of it."""
+        self._raw.close()

@@ -1,0 +1,194 @@
+"""The one writer: a thread that gathers what waits and commits it together (group commit).
+
+Callers put a request on a bounded queue and await its future. A batch is one transaction. If the database
+fails, everything in the batch fails with LogUnavailable and nothing of it is there. If the thread dies, all
+that wait fail at once, and the next append starts a new one. Nobody waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from gateway.errors import LogUnavailable, Moved
+from gateway.store.batch import Request, load, take, write
+from gateway.store.changes import AlreadyClosed, AlreadyUsed, Appended, Change, Draft, QuotaSpent
+from gateway.store.connection import Connection, Failures
+
+LARGEST_BATCH = 256
+IDLE_SECONDS = 0.25
+BEHIND_SECONDS = 1.0
+"""Under load, work behind the append gets a turn at least this often."""
+
+
+class _Waiting(NamedTuple):
+    request: Request
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Appended]
+
+
+class Writer:
+    """Appends to one database. `behind(connection)` does a slice of work when nothing waits, True if more is left.
+
+    `max_waiting`: how many appends may wait; one more fails at once with LogUnavailable.
+    """
+
+    def __init__(self, url: str, *, max_waiting: int, behind: Callable[[Connection], bool] | None = None) -> None:
+        self._url = url
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._max_waiting = max_waiting
+        self._behind = behind
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._retry_behind_at = 0.0
+
+    async def append(self, entries: Sequence[Draft], changes: Sequence[Change], unless: Mapping[str, int]) -> Appended:
+        """Waits until the entries and changes are durable, together. Raises as `Store.append` says."""
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(Request(entries, changes, unless), loop, loop.create_future())
+        self._ensure_alive()
+        if self._queue.qsize() >= self._max_waiting:
+            raise LogUnavailable(retry_after=1)
+        self._queue.put(waiting)
+        if self._thread is None or not self._thread.is_alive():
+            self._fail_waiting()
+        return await waiting.future
+
+    def close(self) -> None:
+        """Finishes what waits, then stops the thread."""
+        self._closed = True
+        thread = self._thread
+        if thread is not None and thread.is_alive():
+            self._queue.put(None)
+            thread.join(timeout=30)
+        self._fail_waiting()
+
+    def _ensure_alive(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise LogUnavailable
+            if self._thread is None or not self._thread.is_alive():
+                self._fail_waiting()
+                self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+                self._thread.start()
+
+    def _work(self) -> None:
+        """The thread. Whatever ends it, no one is left waiting."""
+        batch: list[_Waiting] = []
+        connection: Connection | None = None
+        last_behind = time.monotonic()
+        try:
+            while True:
+                gathered = self._gather()
+                batch = [waiting for waiting in gathered if waiting is not None]
+                if batch:
+                    connection = self._serve(connection, batch)
+                    batch = []
+                if None in gathered:
+                    return
+                if self._queue.empty() or time.monotonic() - last_behind > BEHIND_SECONDS:
+                    connection = self._work_behind(connection)
+                    last_behind = time.monotonic()
+        finally:
+            _deliver([(waiting, _unavailable()) for waiting in batch])
+            self._fail_waiting()
+            if connection is not None:
+                connection.close()
+
+    def _gather(self) -> list[_Waiting | None]:
+        """What waits, at least one unless nothing comes for a while; a None at the end means stop."""
+        gathered: list[_Waiting | None] = []
+        try:
+            gathered.append(self._queue.get(timeout=IDLE_SECONDS))
+            while gathered[-1] is not None and len(gathered) < LARGEST_BATCH:
+                gathered.append(self._queue.get_nowait())
+        except queue.Empty:
+            pass
+        return gathered
+
+    def _serve(self, connection: Connection | None, batch: list[_Waiting]) -> Connection | None:
+        """One transaction for the batch; the connection to go on with, None where it is no longer good."""
+        results: list[tuple[_Waiting, Appended | Exception]] = []
+        try:
+            if connection is None:
+                connection = Connection(self._url)
+            connection.begin()
+            state = load(connection, [waiting.request for waiting in batch])
+            for waiting in batch:
+                try:
+                    results.append((waiting, take(state, waiting.request)))
+                except (Moved, QuotaSpent, AlreadyUsed, AlreadyClosed) as refusal:
+                    results.append((waiting, refusal))
+                except Exception as error:  # a draft that cannot be sealed fails alone
+                    results.append((waiting, error))
+            write(connection, state)
+            connection.commit()
+        except Failures as failure:
+            if connection is not None:
+                connection.rollback()
+                connection.close()
+            _deliver([(waiting, _unavailable(failure)) for waiting in batch])
+            return None
+        _deliver(results)
+        return connection
+
+    def _work_behind(self, connection: Connection | None) -> Connection | None:
+        """Slices of the work behind the append, until something waits or it is done."""
+        if self._behind is None or time.monotonic() < self._retry_behind_at:
+            return connection
+        try:
+            if connection is None:
+                connection = Connection(self._url)
+            while self._behind(connection) and self._queue.empty():
+                pass
+        except Failures:
+            self._retry_behind_at = time.monotonic() + BEHIND_SECONDS
+            if connection is not None:
+                connection.rollback()
+                connection.close()
+            return None
+        return connection
+
+    def _fail_waiting(self) -> None:
+        waiting: list[tuple[_Waiting, Appended | Exception]] = []
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if item is not None:
+                waiting.append((item, _unavailable()))
+        _deliver(waiting)
+
+
+def _unavailable(cause: BaseException | None = None) -> LogUnavailable:
+    error = LogUnavailable(retry_after=1)
+    error.__cause__ = cause
+    return error
+
+
+def _deliver(results: Sequence[tuple[_Waiting, Appended | Exception]]) -> None:
+    """Hands each caller its result, with one wake-up a loop for the whole batch."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Appended], Appended | Exception]]] = {}
+    for waiting, result in results:
+        loops.setdefault(waiting.loop, []).append((waiting.future, result))
+    for loop, settled in loops.items():
+        try:
+            loop.call_soon_threadsafe(_settle, settled)
+        except RuntimeError:  # that loop has closed: nobody waits there any more
+            continue
+
+
+def _settle(settled: Sequence[tuple[asyncio.Future[Appended], Appended | Exception]]) -> None:
+    for future, result in settled:
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
