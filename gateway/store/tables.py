@@ -119,10 +119,10 @@ exchanges = Table(
     Column("agreement", String(64)),
     Column("subject", LargeBinary(32), nullable=False),
     Column("body", Text, nullable=False),
-    Index("exchanges_opened", "opened_at", "exchange"),
-    Index("exchanges_consumer", "consumer", "opened_at"),
-    Index("exchanges_source", "source", "opened_at"),
-    Index("exchanges_subject", "subject", "opened_at"),
+    Index("exchanges_opened", "opened_idx"),
+    Index("exchanges_consumer", "consumer", "opened_idx"),
+    Index("exchanges_source", "source", "opened_idx"),
+    Index("exchanges_subject", "subject", "opened_idx"),
     Index("exchanges_case", "case_reference"),
 )
 """The search projection. `body`: the rest of what a search shows, as JSON. Never a field's value."""

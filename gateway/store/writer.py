@@ -146,7 +146,7 @@ class Writer:
                 connection = Connection(self._url)
             while self._behind(connection) and self._queue.empty():
                 pass
-        except Failures:
+        except Exception:  # whatever it is, an append must not suffer from it
             self._retry_behind_at = time.monotonic() + BEHIND_SECONDS
             if connection is not None:
                 connection.rollback()

@@ -37,10 +37,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("exchange"),
     )
     op.create_index("exchanges_case", "exchanges", ["case_reference"], unique=False)
-    op.create_index("exchanges_consumer", "exchanges", ["consumer", "opened_at"], unique=False)
-    op.create_index("exchanges_opened", "exchanges", ["opened_at", "exchange"], unique=False)
-    op.create_index("exchanges_source", "exchanges", ["source", "opened_at"], unique=False)
-    op.create_index("exchanges_subject", "exchanges", ["subject", "opened_at"], unique=False)
+    op.create_index("exchanges_consumer", "exchanges", ["consumer", "opened_idx"], unique=False)
+    op.create_index("exchanges_opened", "exchanges", ["opened_idx"], unique=False)
+    op.create_index("exchanges_source", "exchanges", ["source", "opened_idx"], unique=False)
+    op.create_index("exchanges_subject", "exchanges", ["subject", "opened_idx"], unique=False)
     op.create_table(
         "head",
         sa.Column("id", sa.SmallInteger(), nullable=False),

@@ -1,0 +1,16 @@
+"""The exchange log: what is written of an exchange and of an act of governance, and how it is found again."""
+
+from gateway.exchangelog.entry import GROUPS, BrokenEntry, EntryDraft, OpenedEntry
+from gateway.exchangelog.log import ExchangeLog, Subject
+from gateway.exchangelog.search import ExchangeSearch, Search
+
+__all__ = [
+    "GROUPS",
+    "BrokenEntry",
+    "EntryDraft",
+    "ExchangeLog",
+    "ExchangeSearch",
+    "OpenedEntry",
+    "Search",
+    "Subject",
+]

@@ -1,0 +1,115 @@
+"""One entry of the exchange log: five groups, five commitments, 32 public bytes.
+
+    content of a group = canonical JSON (RFC 8785; ASCII keys and no floats, so that sorted orjson is it)
+    salt of a group    = HMAC-SHA-256(the entry's 32-byte secret, "linkage/v1/salt/" + the group's name)
+    commitment         = SHA-256(salt || content)
+    entry              = SHA-256(the five commitments, in the order public, parties, subject, legal, content)
+
+So one group can be shown to one party, with its salt, and the other commitments; nobody can guess the rest,
+though it may hold no more than a few digits' worth of doubt. The secret and the groups are kept sealed with
+AES-256-GCM under the month's key; the entry's bytes are its associated data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+GROUPS = ("public", "parties", "subject", "legal", "content")
+"""The groups' names, in the order in which their commitments are hashed."""
+
+VERSION = 1
+_SALT_LABELS = {group: f"linkage/v1/salt/{group}".encode() for group in GROUPS}
+_LENGTHS = struct.Struct(">5I")
+_NONCE = 12
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """RFC 8785 for our values: ASCII keys, strings, integers, lists, null; no floats."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def salt(secret: bytes, group: str) -> bytes:
+    """The salt of one group, from the entry's secret."""
+    return hmac.digest(secret, _SALT_LABELS[group], "sha256")
+
+
+def commitment(group_salt: bytes, content: bytes) -> bytes:
+    """What stands for a group in the entry."""
+    return hashlib.sha256(group_salt + content).digest()
+
+
+def entry_bytes(commitments: tuple[bytes, ...]) -> bytes:
+    """The entry's 32 bytes, from the five commitments in order."""
+    return hashlib.sha256(b"".join(commitments)).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """An entry whose `subject` group still lacks the counter. The groups never show in its repr."""
+
+    month: str
+    key: AESGCM = field(repr=False)
+    groups: dict[str, dict[str, Any]] = field(repr=False)
+    subject: bytes | None = field(default=None, repr=False)
+
+    def seal(self, count: int | None, previous: bytes | None) -> tuple[bytes, bytes]:
+        """(the entry's 32 bytes, its sealed secret and contents)."""
+        groups = self.groups
+        if count is not None:
+            counter = {"counter": count, "previous": previous.hex() if previous else None}
+            groups = {**groups, "subject": {**groups["subject"], **counter}}
+        secret = os.urandom(32)
+        contents = [canonical(groups[name]) for name in GROUPS]
+        entry = entry_bytes(
+            tuple(commitment(salt(secret, name), content) for name, content in zip(GROUPS, contents, strict=True))
+        )
+        nonce = os.urandom(_NONCE)
+        plain = secret + _LENGTHS.pack(*map(len, contents)) + b"".join(contents)
+        return entry, nonce + self.key.encrypt(nonce, plain, entry)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEntry:
+    """An entry with its contents: what was sealed, and checked to be what the 32 bytes commit to."""
+
+    index: int
+    entry: bytes
+    secret: bytes = field(repr=False)
+    contents: dict[str, bytes] = field(repr=False)
+
+    def group(self, name: str) -> dict[str, Any]:
+        """One group as a dictionary."""
+        value: dict[str, Any] = orjson.loads(self.contents[name])
+        return value
+
+    def as_json(self) -> dict[str, Any]:
+        """Index, entry and every group."""
+        return {"index": self.index, "entry": self.entry.hex(), **{name: self.group(name) for name in GROUPS}}
+
+
+class BrokenEntry(Exception):
+    """A sealed entry does not open, or is not what its 32 bytes commit to."""
+
+
+def open_entry(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
+    """Unseals an entry and checks it against its 32 bytes; BrokenEntry where it fails."""
+    try:
+        plain = key.decrypt(sealed[:_NONCE], sealed[_NONCE:], entry)
+    except Exception:
+        raise BrokenEntry(f"entry {index} does not open") from None
+    secret, lengths, rest = plain[:32], _LENGTHS.unpack_from(plain, 32), plain[32 + _LENGTHS.size :]
+    contents: dict[str, bytes] = {}
+    for name, length in zip(GROUPS, lengths, strict=True):
+        contents[name], rest = rest[:length], rest[length:]
+    if entry_bytes(tuple(commitment(salt(secret, name), contents[name]) for name in GROUPS)) != entry:
+        raise BrokenEntry(f"entry {index} is not what its commitment says")
+    return OpenedEntry(index, entry, secret, contents)

@@ -1,0 +1,211 @@
+"""Drafts of entries, and the log's readings.
+
+Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.withheld`, `exchange.interrupted`,
+`exchange.refused`, `act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.exchangelog.entry import GROUPS, VERSION, EntryDraft, OpenedEntry, canonical, open_entry
+from gateway.exchangelog.projection import project
+from gateway.exchangelog.vault import Vault, month_of
+from gateway.keys import Keys
+from gateway.model import Caller, Decision, Question, Service, new_id, now, timestamp
+from gateway.store import Connection, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A person in the log: the keyed pseudonym (HMAC-SHA-256 over `kind:id`) and nothing else."""
+
+    pseudonym: bytes = field(repr=False)
+
+    @property
+    def hex(self) -> str:
+        """The pseudonym as the log writes it."""
+        return self.pseudonym.hex()
+
+
+class ExchangeLog:
+    """One gateway's log. `origin` names the log, `gateway` this process, `boot` this start of it."""
+
+    def __init__(self, store: Store, keys: Keys, *, origin: str, gateway: str, vault: Vault | None = None) -> None:
+        self.store = store
+        self.origin = origin
+        self.gateway = gateway
+        self.boot = new_id("boot")
+        self._vault = vault or Vault(keys.master)
+        self._pseudonym_key = keys.derive("pseudonym/log")
+        self._request_key = keys.derive("digest/request")
+        self._answer_key = keys.derive("digest/answer")
+
+    # -- persons and digests ------------------------------------------------------------------------------
+
+    def subject(self, kind: str, identifier: str) -> Subject:
+        """The person as the log knows them."""
+        return Subject(hmac.digest(self._pseudonym_key, f"{kind}:{identifier}".encode(), "sha256"))
+
+    def request_digest(self, body: bytes) -> str:
+        """Keyed digest of a request's body: an unkeyed one would give the citizen ID away in hours."""
+        return hmac.digest(self._request_key, body, "sha256").hex()
+
+    def answer_digest(self, data: Mapping[str, Any]) -> str:
+        """Keyed digest of an answer's canonical `data`."""
+        return hmac.digest(self._answer_key, canonical(data), "sha256").hex()
+
+    # -- drafts -------------------------------------------------------------------------------------------
+
+    async def ready(self, moment: datetime) -> None:
+        """Makes sure that the key of this month is at hand. LogUnavailable where it cannot be."""
+        if self._vault.known(month_of(moment)) is None:
+            await self._vault.prepare(self.store, month_of(moment))
+
+    def draft(
+        self,
+        kind: str,
+        moment: datetime,
+        *,
+        exchange: str | None = None,
+        parties: Mapping[str, Any] | None = None,
+        subject: Mapping[str, Any] | None = None,
+        legal: Mapping[str, Any] | None = None,
+        content: Mapping[str, Any] | None = None,
+        counts: Subject | None = None,
+    ) -> EntryDraft:
+        """An entry of any kind. `counts`: the subject whose counter it counts. Call `ready` first."""
+        month = month_of(moment)
+        key = self._vault.known(month)
+        if key is None:
+            raise LookupError(f"the key of {month} is not prepared")
+        public = {
+            "version": VERSION,
+            "kind": kind,
+            "time": timestamp(moment),
+            "gateway": self.gateway,
+            "boot": self.boot,
+            "exchange": exchange,
+        }
+        groups = {
+            "public": public,
+            "parties": dict(parties or {}),
+            "subject": dict(subject or {}),
+            "legal": dict(legal or {}),
+            "content": dict(content or {}),
+        }
+        return EntryDraft(month, key, groups, counts.pseudonym if counts else None)
+
+    def decided(
+        self,
+        exchange: str,
+        caller: Caller,
+        question: Question,
+        service: Service,
+        decision: Decision,
+        subject: Subject,
+        *,
+        request_digest: str,
+        judged_us: int,
+    ) -> EntryDraft:
+        """`exchange.decided` for a permit, `exchange.refused` for a denial."""
+        return self.draft(
+            "exchange.decided" if decision.permit else "exchange.refused",
+            now(),
+            exchange=exchange,
+            parties={
+                "consumer": caller.agency,
+                "client": caller.id,
+                "client_key": caller.key_id,
+                "officer": question.officer,
+                "officer_proof": "asserted" if question.officer else None,
+                "source": service.agency,
+                "service": service.id,
+                "service_digest": service.digest,
+            },
+            subject={"pseudonym": subject.hex},
+            legal={
+                "purpose": question.purpose,
+                "case_reference": question.case_reference,
+                "agreement": decision.agreement,
+                "term": decision.term,
+                "lawful_basis": decision.lawful_basis,
+                "authority": decision.authority,
+                "consent": decision.consent_id,
+                "policies": list(decision.policies),
+                "policy_digest": decision.policy_digest,
+                "asked": list(question.fields) if question.fields is not None else None,
+                "granted": list(decision.fields),
+            },
+            content={
+                "outcome": "decided" if decision.permit else "refused",
+                "reasons": [reason.code for reason in decision.reasons],
+                "request_digest": request_digest,
+                "judged_us": judged_us,
+            },
+            counts=subject if decision.permit else None,
+        )
+
+    def closed(
+        self,
+        outcome: str,
+        exchange: str,
+        *,
+        subject: Subject | None = None,
+        released: tuple[str, ...] = (),
+        answer_digest: str | None = None,
+        fault: str | None = None,
+        reasons: tuple[str, ...] = (),
+        source_us: int | None = None,
+    ) -> EntryDraft:
+        """The one outcome of a decided exchange: `released`, `failed`, `withheld` or `interrupted`."""
+        return self.draft(
+            f"exchange.{outcome}",
+            now(),
+            exchange=exchange,
+            subject={"pseudonym": subject.hex} if subject else {},
+            legal={"released": list(released)},
+            content={
+                "outcome": outcome,
+                "fault": fault,
+                "reasons": list(reasons),
+                "answer_digest": answer_digest,
+                "source_us": source_us,
+            },
+        )
+
+    # -- readings -----------------------------------------------------------------------------------------
+
+    def behind(self, connection: Connection) -> bool:
+        """A slice of the projection's work, in the writer's thread; True if more is left."""
+        return project(connection, self._vault)
+
+    async def size(self) -> int:
+        """How many entries the log has."""
+        rows = await self.store.read(lambda c: c.rows("SELECT size FROM head WHERE id = 1"))
+        return int(rows[0][0])
+
+    async def entries(self, after: int, limit: int, keep: Callable[[OpenedEntry], bool] | None = None) -> list[Any]:
+        """Up to `limit` opened entries from index `after` on (forgotten months give None as contents)."""
+
+        def read(connection: Connection) -> list[Any]:
+            rows = connection.rows(
+                "SELECT idx, entry, month, sealed FROM log_entries WHERE idx >= ? ORDER BY idx LIMIT ?",
+                (after, limit),
+            )
+            found: list[Any] = []
+            for index, entry, month, sealed in rows:
+                key = self._vault.open(connection, month)
+                if key is None:
+                    found.append({"index": index, "entry": bytes(entry).hex(), **dict.fromkeys(GROUPS)})
+                    continue
+                opened = open_entry(index, bytes(entry), bytes(sealed), key)
+                if keep is None or keep(opened):
+                    found.append(opened.as_json())
+            return found
+
+        return await self.store.read(read)

@@ -1,0 +1,122 @@
+"""Finding exchanges again: by who, whom, what for and when, in pages.
+
+A page's cursor is the place of its last row, so that a search goes on where it stopped although new
+exchanges keep coming in. What is found names no field's value and no citizen ID.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from gateway.errors import MalformedRequest, NotFound
+from gateway.store import Connection, Store
+
+_COLUMNS = (
+    "exchange, opened_at, closed_at, outcome, consumer, client, officer, source, service, purpose, case_reference,"
+    " agreement, body"
+)
+EQUALS = ("consumer", "source", "client", "officer", "service", "purpose", "case_reference", "outcome", "agreement")
+"""What a search may ask to be equal."""
+CATCH_UP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search. `equals`: column -> value, of EQUALS. `since` and `until`: RFC 3339 UTC, until excluded."""
+
+    equals: Mapping[str, str]
+    since: str | None = None
+    until: str | None = None
+    subject: bytes | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+class ExchangeSearch:
+    """Reads the projection."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def run(self, search: Search) -> tuple[list[dict[str, Any]], str | None]:
+        """(exchanges, newest first; the cursor of the next page or None). Waits for the projection to catch up."""
+        await self._caught_up()
+        clauses, values = ["1 = 1"], list[Any]()
+        for column in EQUALS:
+            if column in search.equals:
+                clauses.append(f"{column} = ?")
+                values.append(search.equals[column])
+        for clause, value in (
+            ("opened_at >= ?", search.since),
+            ("opened_at < ?", search.until),
+            ("subject = ?", search.subject),
+        ):
+            if value is not None:
+                clauses.append(clause)
+                values.append(value)
+        if search.cursor is not None:
+            clauses.append("opened_idx < ?")
+            values.append(_cursor(search.cursor))
+        # The column names are ours; every value is a parameter.
+        statement = (
+            f"SELECT {_COLUMNS}, opened_idx FROM exchanges WHERE {' AND '.join(clauses)} "  # noqa: S608
+            "ORDER BY opened_idx DESC LIMIT ?"
+        )
+        rows = await self._store.read(lambda c: c.rows(statement, (*values, search.limit + 1)))
+        page = rows[: search.limit]
+        cursor = f"{page[-1][-1]:x}" if len(rows) > search.limit else None
+        return [_exchange(row) for row in page], cursor
+
+    async def one(self, exchange: str) -> dict[str, Any]:
+        """One exchange by its id, or NotFound."""
+        await self._caught_up()
+        rows = await self._store.read(
+            lambda c: c.rows(f"SELECT {_COLUMNS} FROM exchanges WHERE exchange = ?", (exchange,))  # noqa: S608
+        )
+        if not rows:
+            raise NotFound("no exchange of this id", "ไม่พบรายการแลกเปลี่ยนตามรหัสนี้")
+        return _exchange(rows[0])
+
+    async def _caught_up(self) -> None:
+        """Waits, a few seconds at most, until what was in the log when asked is in the projection."""
+        size = await self._store.read(lambda c: c.rows("SELECT size FROM head WHERE id = 1")[0][0])
+        deadline = asyncio.get_running_loop().time() + CATCH_UP_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            position = await self._store.read(_position)
+            if position >= size:
+                return
+            await asyncio.sleep(0.02)
+
+
+def _position(connection: Connection) -> int:
+    return int(connection.rows("SELECT position FROM projected WHERE id = 1")[0][0])
+
+
+def _cursor(text: str) -> int:
+    try:
+        return int(text, 16)
+    except ValueError:
+        raise MalformedRequest("cursor is not one that a search gave", "cursor ไม่ใช่ค่าที่ได้จากการค้นหา") from None
+
+
+def _exchange(row: Any) -> dict[str, Any]:
+    names = (
+        "exchange_id",
+        "decided_at",
+        "closed_at",
+        "outcome",
+        "consumer",
+        "client",
+        "officer",
+        "source",
+        "service",
+        "purpose",
+        "case_reference",
+        "agreement",
+    )
+    return {**dict(zip(names, row, strict=False)), **orjson.loads(row[12])}
