@@ -1,0 +1,113 @@
+"""`AsyncGateway`: the client for one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self, Unpack
+
+import httpx
+
+from gateway.client.answer import Answer, QuestionFields, SearchFields
+from gateway.client.session import Flow, Json, Renew, Session, T
+from gateway.client.steps import Done, Options, resume, trust, unreachable
+
+_LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=128)
+
+
+class AsyncGateway:
+    """`Gateway` for one event loop: the same names, awaited."""
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        key: str | Path | Mapping[str, Any],
+        *,
+        ca_file: str | Path | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._session = Session(url, client_id, key, **options)
+        self._http = httpx.AsyncClient(
+            verify=trust(ca_file), trust_env=False, follow_redirects=False, transport=transport, limits=_LIMITS
+        )
+        self._renewing = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Lets go of the connections."""
+        await self._http.aclose()
+
+    async def exchange(self, **question: Unpack[QuestionFields]) -> Answer:
+        """As `Gateway.exchange`."""
+        return await self._run(self._session.exchange(question))
+
+    async def status(self, exchange_id: str) -> Json:
+        """As `Gateway.status`."""
+        return await self._run(self._session.status(exchange_id))
+
+    async def services(self) -> list[Json]:
+        """As `Gateway.services`."""
+        return await self._run(self._session.services())
+
+    async def service(self, service: str) -> Json:
+        """As `Gateway.service`."""
+        return await self._run(self._session.service(service))
+
+    async def schema(self, service: str) -> Json:
+        """As `Gateway.schema`."""
+        return await self._run(self._session.schema(service))
+
+    async def purposes(self) -> list[Json]:
+        """As `Gateway.purposes`."""
+        return await self._run(self._session.purposes())
+
+    async def agreements(self) -> list[Json]:
+        """As `Gateway.agreements`."""
+        return await self._run(self._session.agreements())
+
+    async def act(self, name: str, body: Mapping[str, Any]) -> Json:
+        """As `Gateway.act`."""
+        return await self._run(self._session.act(name, body))
+
+    async def register(self, kind: str) -> list[Json]:
+        """As `Gateway.register`."""
+        return await self._run(self._session.register(kind))
+
+    async def record(self, kind: str, id: str) -> Json:
+        """As `Gateway.record`."""
+        return await self._run(self._session.record(kind, id))
+
+    async def search(self, **criteria: Unpack[SearchFields]) -> Json:
+        """As `Gateway.search`."""
+        return await self._run(self._session.search(criteria))
+
+    async def audited(self, exchange_id: str) -> Json:
+        """As `Gateway.audited`."""
+        return await self._run(self._session.audited(exchange_id))
+
+    async def entries(self, after: int | None = None, limit: int | None = None) -> Json:
+        """As `Gateway.entries`."""
+        return await self._run(self._session.entries(after, limit))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        step = resume(flow, None)
+        while not isinstance(step, Done):
+            response = None
+            if isinstance(step, Renew):
+                async with self._renewing:
+                    await self._run(self._session.renew(step))
+            else:
+                try:
+                    response = await self._http.send(step)
+                except httpx.RequestError as error:
+                    raise unreachable(error) from None
+            step = resume(flow, response)
+        return step.result

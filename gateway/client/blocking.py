@@ -1,0 +1,113 @@
+"""`Gateway`: the client that waits. Any number of threads may share one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self, Unpack
+
+import httpx
+
+from gateway.client.answer import Answer, QuestionFields, SearchFields
+from gateway.client.session import Flow, Json, Renew, Session, T
+from gateway.client.steps import Done, Options, resume, trust, unreachable
+
+
+class Gateway:
+    """One client's (or operator's) way to one gateway. `key`: a private JWK, or the file that holds it.
+
+    Raises KeyFileError where the key file cannot be used, ValueError where the URL cannot. `ca_file`: the PEM
+    certificates to trust instead of the public ones. The other options: `gateway.client.steps.Options`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        key: str | Path | Mapping[str, Any],
+        *,
+        ca_file: str | Path | None = None,
+        transport: httpx.BaseTransport | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self._session = Session(url, client_id, key, **options)
+        self._http = httpx.Client(verify=trust(ca_file), trust_env=False, follow_redirects=False, transport=transport)
+        self._renewing = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the connections."""
+        self._http.close()
+
+    def exchange(self, **question: Unpack[QuestionFields]) -> Answer:
+        """Asks one question. POST /v1/exchanges; every call is an exchange of its own."""
+        return self._run(self._session.exchange(question))
+
+    def status(self, exchange_id: str) -> Json:
+        """What became of one's own exchange. GET /v1/exchanges/{id}"""
+        return self._run(self._session.status(exchange_id))
+
+    def services(self) -> list[Json]:
+        """The services on offer. GET /v1/services"""
+        return self._run(self._session.services())
+
+    def service(self, service: str) -> Json:
+        """One service's description. GET /v1/services/{id}"""
+        return self._run(self._session.service(service))
+
+    def schema(self, service: str) -> Json:
+        """One service's JSON Schema (2020-12). GET /v1/services/{id}/schema"""
+        return self._run(self._session.schema(service))
+
+    def purposes(self) -> list[Json]:
+        """The registered purposes. GET /v1/purposes"""
+        return self._run(self._session.purposes())
+
+    def agreements(self) -> list[Json]:
+        """One's own agreements. GET /v1/agreements"""
+        return self._run(self._session.agreements())
+
+    def act(self, name: str, body: Mapping[str, Any]) -> Json:
+        """One act of governance, signed with the operator's key. POST /v1/admin/acts"""
+        return self._run(self._session.act(name, body))
+
+    def register(self, kind: str) -> list[Json]:
+        """A register's records. GET /v1/admin/registers/{kind}"""
+        return self._run(self._session.register(kind))
+
+    def record(self, kind: str, id: str) -> Json:
+        """One record of a register. GET /v1/admin/registers/{kind}/{id}"""
+        return self._run(self._session.record(kind, id))
+
+    def search(self, **criteria: Unpack[SearchFields]) -> Json:
+        """A page of the exchanges that fit: {"exchanges", "next_cursor"}. POST /v1/audit/exchanges/search"""
+        return self._run(self._session.search(criteria))
+
+    def audited(self, exchange_id: str) -> Json:
+        """One exchange with what its entries hold, for an auditor. GET /v1/audit/exchanges/{id}"""
+        return self._run(self._session.audited(exchange_id))
+
+    def entries(self, after: int | None = None, limit: int | None = None) -> Json:
+        """A page of the log's entries: {"entries", "next"}. GET /v1/audit/entries"""
+        return self._run(self._session.entries(after, limit))
+
+    def _run(self, flow: Flow[T]) -> T:
+        step = resume(flow, None)
+        while not isinstance(step, Done):
+            response = None
+            if isinstance(step, Renew):
+                with self._renewing:
+                    self._run(self._session.renew(step))
+            else:
+                try:
+                    response = self._http.send(step)
+                except httpx.RequestError as error:
+                    raise unreachable(error) from None
+            step = resume(flow, response)
+        return step.result

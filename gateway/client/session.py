@@ -1,0 +1,293 @@
+"""Every call's logic, once, without I/O: what to send, what to make of what comes back, when to renew the token.
+
+A call is a generator (`Flow`). It yields an `httpx.Request` and is sent the response, or yields `Renew` and is
+resumed once the token has been renewed; what it returns is the call's result. `Gateway` and `AsyncGateway` differ
+only in how they send and wait.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import httpx
+import orjson
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from gateway.client.answer import Answer, QuestionFields, SearchFields, answer_of, present
+from gateway.client.failures import Problem, UnexpectedAnswer, UntrustedAnswer, problem_of
+from gateway.client.seal import check_seal, read_seal, sealing_keys
+from gateway.client.signing import ASSERTION_TYPE, assertion, signed_act
+from gateway.keys import import_key, read_key
+from gateway.model import holds_citizen_id
+
+EARLY_SECONDS = 30.0
+"""A token is renewed so long before it expires, so that none expires on its way."""
+
+ANY = ""
+"""The scope of a call that any valid token may make."""
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_QUESTION = frozenset(QuestionFields.__annotations__)
+_SEARCH = frozenset(SearchFields.__annotations__)
+_RENAMED = {"since": "from", "until": "to"}
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """Asks for a token of `scope` that is not `stale`. Only one renewal runs at a time."""
+
+    scope: str
+    stale: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token; `renew_at` on the monotonic clock."""
+
+    value: str = field(repr=False)
+    renew_at: float
+
+
+T = TypeVar("T")
+Json = dict[str, Any]
+Flow: TypeAlias = Generator[httpx.Request | Renew, httpx.Response, T]
+
+
+class Session:
+    """One client's (or operator's) standing with one gateway: its key, its tokens, the gateway's sealing keys."""
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        key: str | Path | Mapping[str, Any],
+        *,
+        issuer: str | None = None,
+        gateway_keys: Mapping[str, Any] | None = None,
+        verify_answers: bool = True,
+        allow_plaintext: bool = False,
+        timeout: float = 60.0,
+    ) -> None:
+        self.url = _checked_url(url, allow_plaintext)
+        self.client_id = client_id
+        self.issuer = (issuer or self.url).rstrip("/")
+        self._key = dict(key) if isinstance(key, Mapping) else read_key(Path(key))
+        import_key(self._key)
+        self._verify = verify_answers
+        self._pinned = gateway_keys is not None
+        self._sealing: dict[str, Ed25519PublicKey] = sealing_keys(gateway_keys) if gateway_keys is not None else {}
+        self._tokens: dict[str, Token] = {}
+        self._timeout = httpx.Timeout(timeout, connect=10.0).as_dict()
+
+    # Tokens ---------------------------------------------------------------------------------------------------
+
+    def renew(self, step: Renew) -> Flow[None]:
+        """Fetches the token that `step` asks for, unless another call has done so meanwhile."""
+        if self._held(step.scope, step.stale) is not None:
+            return
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion(self._key, self.client_id, self.issuer),
+        }
+        if step.scope:
+            form["scope"] = step.scope
+        began = time.monotonic()
+        response = yield self._request(
+            "POST",
+            "/oauth/token",
+            content=urlencode(form).encode(),
+            headers={"content-type": "application/x-www-form-urlencoded"},
+        )
+        body = _read(response)
+        token, seconds = body.get("access_token"), body.get("expires_in")
+        if not isinstance(token, str) or not token.isascii() or not isinstance(seconds, int):
+            raise UnexpectedAnswer(response.status_code, "the token answer is not in the form of RFC 6749")
+        self._tokens[step.scope] = Token(token, began + max(seconds - EARLY_SECONDS, seconds / 2))
+
+    def _held(self, scope: str, stale: str | None) -> str | None:
+        names = [scope] if scope else list(self._tokens)
+        for token in (self._tokens.get(name) for name in names):
+            if token is not None and token.value != stale and time.monotonic() < token.renew_at:
+                return token.value
+        return None
+
+    def _token(self, scope: str, stale: str | None = None) -> Flow[str]:
+        token = self._held(scope, stale)
+        if token is None:
+            yield Renew(scope, stale)
+            # Fresh from the gateway, so it is used even where it is already due for renewal again.
+            token = self._held(scope, stale) or self._tokens[scope].value
+        return token
+
+    # Calls ----------------------------------------------------------------------------------------------------
+
+    def exchange(self, question: QuestionFields) -> Flow[Answer]:
+        """Asks one question; returns the `Answer`, its seal checked."""
+        body = present(question, _QUESTION)
+        if "fields" in body:
+            body["fields"] = list(body["fields"])
+        response = yield from self._send("exchange", "POST", "/v1/exchanges", body)
+        sealed_by = (yield from self._check(response)) if self._verify else None
+        answer = answer_of(response.status_code, _read(response), sealed_by)
+        if answer.service != question["service"]:
+            raise UntrustedAnswer("the answer is another service's")
+        return answer
+
+    def act(self, name: str, body: Mapping[str, Any]) -> Flow[Json]:
+        """Signs one act of governance with the operator's key and posts it; returns its record and receipt."""
+        signed = signed_act(self._key, self.client_id, self.issuer, name, body)
+        return _read((yield from self._send("admin", "POST", "/v1/admin/acts", {"act": signed})))
+
+    def search(self, criteria: SearchFields) -> Flow[Json]:
+        """One page of the exchanges that fit: {"exchanges", "next_cursor"}."""
+        body = {_RENAMED.get(name, name): value for name, value in present(criteria, _SEARCH).items()}
+        return _read((yield from self._send("audit", "POST", "/v1/audit/exchanges/search", body)))
+
+    def status(self, exchange_id: str) -> Flow[Json]:
+        """What became of one's own exchange."""
+        return self._get(ANY, path_of("v1", "exchanges", exchange_id))
+
+    def services(self) -> Flow[list[Json]]:
+        """The services on offer."""
+        return self._list(ANY, path_of("v1", "services"), "services")
+
+    def service(self, service: str) -> Flow[Json]:
+        """One service's description."""
+        return self._get(ANY, path_of("v1", "services", service))
+
+    def schema(self, service: str) -> Flow[Json]:
+        """One service's JSON Schema."""
+        return self._get(ANY, path_of("v1", "services", service, "schema"))
+
+    def purposes(self) -> Flow[list[Json]]:
+        """The registered purposes."""
+        return self._list(ANY, path_of("v1", "purposes"), "purposes")
+
+    def agreements(self) -> Flow[list[Json]]:
+        """One's own agreements."""
+        return self._list(ANY, path_of("v1", "agreements"), "agreements")
+
+    def register(self, kind: str) -> Flow[list[Json]]:
+        """A register's records."""
+        return self._list("admin", path_of("v1", "admin", "registers", kind), "records")
+
+    def record(self, kind: str, id: str) -> Flow[Json]:
+        """One record of a register."""
+        return self._get("admin", path_of("v1", "admin", "registers", kind, id))
+
+    def audited(self, exchange_id: str) -> Flow[Json]:
+        """One exchange with what its entries hold."""
+        return self._get("audit", path_of("v1", "audit", "exchanges", exchange_id))
+
+    def entries(self, after: int | None, limit: int | None) -> Flow[Json]:
+        """A page of the log's entries: {"entries", "next"}."""
+        query = {name: int(value) for name, value in (("after", after), ("limit", limit)) if value is not None}
+        return self._get("audit", path_of("v1", "audit", "entries") + (f"?{urlencode(query)}" if query else ""))
+
+    def _get(self, scope: str, path: str) -> Flow[Json]:
+        return _read((yield from self._send(scope, "GET", path)))
+
+    def _list(self, scope: str, path: str, name: str) -> Flow[list[Json]]:
+        response = yield from self._send(scope, "GET", path)
+        items = _read(response).get(name)
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise UnexpectedAnswer(response.status_code, "the answer is not in the gateway's form")
+        return items
+
+    def _send(self, scope: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Flow[httpx.Response]:
+        """Sends with a token, and once more with a new one where the gateway no longer takes the first."""
+        content = None if body is None else orjson.dumps(body)
+        token = yield from self._token(scope)
+        response = yield self._authorised(token, method, path, content)
+        if response.status_code == 401 and _code(response) == "invalid_token":
+            token = yield from self._token(scope, stale=token)
+            response = yield self._authorised(token, method, path, content)
+        if not response.is_success:
+            raise problem_of(response)
+        return response
+
+    def _check(self, response: httpx.Response) -> Flow[str]:
+        """Checks the answer's seal, with keys fetched anew where it names one that is not known yet."""
+        seal = read_seal(response.headers)
+        if seal.key_id not in self._sealing and not self._pinned:
+            self._sealing = sealing_keys(_read((yield self._request("GET", "/.well-known/jwks.json"))))
+        key = self._sealing.get(seal.key_id)
+        if key is None:
+            raise UntrustedAnswer("the answer is sealed with a key that is not the gateway's")
+        request = response.request
+        path = request.url.raw_path.split(b"?")[0].decode("ascii")
+        check_seal(seal, key, request.method, path, response, time.time())
+        return seal.key_id
+
+    # Requests -------------------------------------------------------------------------------------------------
+
+    def _authorised(self, token: str, method: str, path: str, content: bytes | None) -> httpx.Request:
+        headers = {"authorization": f"Bearer {token}"}
+        if content is not None:
+            headers["content-type"] = "application/json"
+        return self._request(method, path, content=content, headers=headers)
+
+    def _request(
+        self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Request:
+        # No compression: the seal's digest is of the bytes as they travel.
+        fixed = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "linkage-client/1"}
+        return httpx.Request(
+            method,
+            self.url + path,
+            content=content,
+            headers={**fixed, **(headers or {})},
+            extensions={"timeout": self._timeout},
+        )
+
+
+def path_of(*segments: str) -> str:
+    """A path of quoted segments. ValueError (without the value) where one could hold a citizen ID."""
+    for segment in segments:
+        if segment in ("", ".", "..") or _may_identify(segment):
+            raise ValueError("an id in a path is empty, or looks like a citizen ID, which never goes into a URL")
+    return "/" + "/".join(quote(segment, safe="") for segment in segments)
+
+
+def _may_identify(segment: str) -> bool:
+    # The gateway's own ids (`ex_` + 26 letters and digits) may hold 13 digits by chance, but never someone's.
+    prefix, _, rest = segment.partition("_")
+    own = prefix.isascii() and prefix.isalpha() and len(rest) == 26 and rest.isascii() and rest.isalnum()
+    return not (own and any(letter.isalpha() for letter in rest)) and holds_citizen_id(segment)
+
+
+def _checked_url(url: str, allow_plaintext: bool) -> str:
+    try:
+        httpx.URL(url)
+        parts = urlsplit(url)
+    except (httpx.InvalidURL, ValueError):
+        raise ValueError("the gateway's URL cannot be read") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise ValueError("the gateway's URL has to be like https://gateway.example.go.th")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not allow_plaintext:
+        raise ValueError("the gateway's URL has to be https: tokens and citizen IDs would travel readable by anyone")
+    return url.rstrip("/")
+
+
+def _read(response: httpx.Response) -> Json:
+    """A success's JSON object, else the exception that says what came instead."""
+    if not response.is_success:
+        raise problem_of(response)
+    try:
+        body = orjson.loads(response.content)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise UnexpectedAnswer(response.status_code, "the answer is not a JSON object: is this the gateway's URL?")
+    return body
+
+
+def _code(response: httpx.Response) -> str:
+    problem = problem_of(response)
+    return problem.code if isinstance(problem, Problem) else ""

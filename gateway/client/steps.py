@@ -1,0 +1,58 @@
+"""How a call is carried out one step at a time, and the connection settings both clients share."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypedDict
+
+import httpx
+
+from gateway.client.failures import Unreachable
+from gateway.client.session import Flow, Renew, T
+
+
+class Options(TypedDict, total=False):
+    """`issuer`: what the gateway calls itself, where that is not the URL it is reached by. `gateway_keys`: its JWK
+    set, pinned. `verify_answers`: False switches the seal's check off. `allow_plaintext`: http beyond loopback, for
+    where TLS ends elsewhere. `timeout`: seconds a call may wait for bytes.
+    """
+
+    issuer: str | None
+    gateway_keys: Mapping[str, Any] | None
+    verify_answers: bool
+    allow_plaintext: bool
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The call has ended, with this result."""
+
+    result: T
+
+
+def resume(flow: Flow[T], response: httpx.Response | None) -> httpx.Request | Renew | Done[T]:
+    """The flow's next step after `response` (None to begin, and after a renewal), or what it returned."""
+    try:
+        return next(flow) if response is None else flow.send(response)
+    except StopIteration as stop:
+        return Done(stop.value)
+
+
+def trust(ca_file: str | Path | None) -> ssl.SSLContext | bool:
+    """Whose certificates count: those in a PEM file, or the public ones."""
+    return True if ca_file is None else ssl.create_default_context(cafile=str(ca_file))
+
+
+def unreachable(error: Exception) -> Unreachable:
+    """The kind of failure only: what the library says of it may quote what was sent."""
+    kinds = {
+        httpx.ConnectTimeout: "no connection in time",
+        httpx.ConnectError: "no connection",
+        httpx.TimeoutException: "no answer in time",
+    }
+    said = next((text for kind, text in kinds.items() if isinstance(error, kind)), "the connection broke")
+    return Unreachable(f"the gateway cannot be reached: {said}")
