@@ -57,8 +57,12 @@ class Decision:
     fields: tuple[str, ...]
     policies: tuple[str, ...]
     policy_digest: str
-    quota: tuple[str, int] | None = None
-    """(key, limit): the daily counter this exchange takes one from, and its limit."""
+    quotas: tuple[tuple[str, int], ...] = ()
+    """(key, limit) of each daily counter that this exchange adds one to; no day in the key."""
+    pdpa_exemption: str = ""
+    """The term's exemption from the PDPA (s.4), to be recorded with every use; empty where it has none."""
+    secrecy_release: str = ""
+    """The term's release under the Official Secrets Regulation B.E. 2544, recorded with every use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,20 @@
+"""The judge: Cedar rules over the facts of one question, each refusal with its law and its remedy.
+
+`PolicySet` holds the rules (text and digest), `Judge` applies them, `check` says what is wrong with a folder
+of them. Rules and examples lie in `policies/`. The judge knows no register and does no I/O while judging.
+"""
+
+from gateway.policy.check import check
+from gateway.policy.judge import QUOTA_CODES, Judge, officer_quota_key, term_quota_key
+from gateway.policy.policyset import PolicyInfo, PolicySet, Problem
+
+__all__ = [
+    "QUOTA_CODES",
+    "Judge",
+    "PolicyInfo",
+    "PolicySet",
+    "Problem",
+    "check",
+    "officer_quota_key",
+    "term_quota_key",
+]

@@ -1,0 +1,248 @@
+"""Facts in Cedar's shape: the registers' facts as entities, the question's own as the context.
+
+The entities of one client, service and term are the same from one question to the next, so their parsed
+handle is kept, keyed by every value it is made of: a register that changes makes another key, never a stale
+handle. What changes with each question goes into the context, as small as it can be (each attribute there
+costs some 2 µs to read in).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+import cedarpy
+import orjson
+
+from gateway.model.exchange import Facts
+from gateway.model.identifiers import bangkok_day
+from gateway.model.parties import Term
+
+ACTION = {"type": "Action", "id": "exchange"}
+HANDLES = 4096
+"""Parsed entity handles kept, a few KiB each: one for each client, service and term in use."""
+
+
+class InconsistentFacts(ValueError):
+    """The facts do not belong together (another caller's client, half an agreement): nothing to judge by."""
+
+
+def _ref(kind: str, name: str) -> dict[str, dict[str, str]]:
+    return {"__entity": {"type": kind, "id": name}}
+
+
+def _entity(kind: str, name: str, parents: list[tuple[str, str]], **attributes: Any) -> dict[str, Any]:
+    above = [{"type": parent, "id": parent_name} for parent, parent_name in parents]
+    return {"uid": {"type": kind, "id": name}, "attrs": attributes, "parents": above}
+
+
+def day_number(day: date) -> int:
+    """A day as the rules compare it: YYYYMMDD."""
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
+def milliseconds(moment: datetime) -> int:
+    """A moment as the rules compare it: milliseconds since 1970. Raises InconsistentFacts without an offset."""
+    if moment.tzinfo is None:
+        raise InconsistentFacts("a time without an offset")
+    return int(moment.timestamp() * 1000)
+
+
+def term_name(agreement: str, term: str) -> str:
+    """The id of a term's entity."""
+    return f"{agreement}/{term}"
+
+
+@lru_cache(maxsize=HANDLES, typed=True)
+def _entities(
+    client: tuple[str, str, int, bool],
+    consumer: tuple[str, str, frozenset[str]],
+    service: tuple[str, int, str, bool, str],
+    source: tuple[str, str],
+    purpose: tuple[str, str] | None,
+    agreement: tuple[str, str, bool, frozenset[str], str, str, date, date, str] | None,
+    term: Term | None,
+) -> cedarpy.Entities:
+    """The parsed entities of these values and of nothing else."""
+    client_id, client_status, clearance, cross_border = client
+    consumer_id, consumer_status, groups = consumer
+    service_id, level, category, officer_required, connector = service
+    source_id, source_status = source
+    agencies = {source_id: _entity("Agency", source_id, [], status=source_status)}
+    # A consumer that is its own source stands as the consumer, with its groups; both rows are one agency's.
+    agencies[consumer_id] = _entity("Agency", consumer_id, [("Group", g) for g in groups], status=consumer_status)
+    entities = [
+        *agencies.values(),
+        _entity(
+            "Client",
+            client_id,
+            [("Agency", consumer_id)],
+            agency=_ref("Agency", consumer_id),
+            status=client_status,
+            clearance=clearance,
+            cross_border=cross_border,
+        ),
+        _entity(
+            "Service",
+            service_id,
+            [("Agency", source_id)],
+            agency=_ref("Agency", source_id),
+            level=level,
+            category=category,
+            officer_required=officer_required,
+            connector=connector,
+        ),
+    ]
+    if purpose is not None:
+        entities.append(_entity("Purpose", purpose[0], [], status=purpose[1]))
+    if agreement is not None and term is not None:
+        entities.append(_term_entity(agreement, term))
+    return cedarpy.Entities.from_json_str(orjson.dumps(entities).decode())
+
+
+def _term_entity(
+    agreement: tuple[str, str, bool, frozenset[str], str, str, date, date, str], term: Term
+) -> dict[str, Any]:
+    agreement_id, consumer, is_group, clients, service, status, starts, ends, controller = agreement
+    inner: dict[str, Any] = {
+        "service": _ref("Service", service),
+        "status": status,
+        "starts": day_number(starts),
+        "ends": day_number(ends),
+        "controller": controller,
+    }
+    if is_group:
+        inner["group"] = _ref("Group", consumer)
+    else:
+        inner["consumer"] = _ref("Agency", consumer)
+    if clients:
+        inner["clients"] = [_ref("Client", name) for name in sorted(clients)]
+    attributes: dict[str, Any] = {
+        "agreement": inner,
+        "purpose": _ref("Purpose", term.purpose),
+        "fields": sorted(term.fields),
+        "lawful_basis": term.lawful_basis,
+        "authority": term.authority_en and term.authority_th,
+        "oia_ground": term.oia_ground,
+        "notice": term.notice,
+        "sensitive_basis": term.sensitive_basis,
+        "officer_required": term.officer_required,
+        "cross_border": term.cross_border,
+    }
+    if term.pdpa_exemption:
+        attributes["pdpa_exemption"] = term.pdpa_exemption
+    if term.secrecy_release:
+        attributes["secrecy_release"] = term.secrecy_release
+    return _entity("Term", term_name(agreement_id, term.id), [], **attributes)
+
+
+def sensitive_fields(facts: Facts) -> list[str]:
+    """The fields asked for that PDPA s.26 covers; one of which the service says nothing counts as such."""
+    known = facts.service.fields
+    return [name for name in facts.fields if name not in known or known[name].sensitive]
+
+
+def needs_consent(term: Term, sensitive: list[str]) -> bool:
+    """Whether the term stands on consent: for everything, or for the sensitive fields that are asked for."""
+    return term.lawful_basis == "consent" or (bool(sensitive) and term.sensitive_basis == "consent")
+
+
+def cedar_request(facts: Facts) -> tuple[dict[str, Any], cedarpy.Entities]:
+    """The request and the entities that Cedar judges. Raises InconsistentFacts, and what wrong types raise."""
+    client, consumer, service, source = facts.client, facts.consumer, facts.service, facts.source
+    agreement, term = facts.agreement, facts.term
+    if facts.caller.id != client.id or client.agency != consumer.id or service.agency != source.id:
+        raise InconsistentFacts("caller, client, agencies and service do not belong together")
+    if consumer.id == source.id and consumer != source:
+        raise InconsistentFacts("two readings of one agency")
+    if (agreement is None) != (term is None):
+        raise InconsistentFacts("half an agreement")
+    known = service.fields
+    level = max([service.level, *(known[name].level for name in facts.fields if name in known)])
+    sensitive = sensitive_fields(facts)
+    context: dict[str, Any] = {
+        "now": milliseconds(facts.now),
+        "today": day_number(bangkok_day(facts.now)),
+        "fields": facts.fields,
+    }
+    if sensitive:
+        context["sensitive"] = sensitive
+        context["categories"] = [known[name].pdpa if name in known else "unclassified" for name in sensitive]
+    purpose = None
+    if facts.purpose is not None:
+        purpose = (facts.purpose.code, facts.purpose.status)
+        context["purpose"] = _ref("Purpose", facts.purpose.code)
+    if facts.officer_named:
+        enrolled = facts.officer is not None and facts.officer.client == client.id
+        context["officer"] = facts.officer.status if enrolled and facts.officer else "not_enrolled"
+    agreement_key = None
+    if agreement is not None and term is not None:
+        if all(own.id != term.id for own in agreement.terms):
+            raise InconsistentFacts("a term of another agreement")
+        agreement_key = (
+            agreement.id,
+            agreement.consumer,
+            agreement.consumer_is_group,
+            agreement.clients,
+            agreement.service,
+            agreement.status,
+            agreement.starts,
+            agreement.ends,
+            agreement.controller,
+        )
+        context["term"] = _ref("Term", term_name(agreement.id, term.id))
+        _add_term_facts(context, facts, term, sensitive)
+    entities = _entities(
+        (client.id, client.status, client.clearance, client.cross_border),
+        (consumer.id, consumer.status, consumer.groups),
+        (service.id, level, service.category, service.officer_required, facts.connector_status),
+        (source.id, source.status),
+        purpose,
+        agreement_key,
+        term,
+    )
+    request = {
+        "principal": {"type": "Client", "id": client.id},
+        "action": ACTION,
+        "resource": {"type": "Service", "id": service.id},
+        "context": orjson.dumps(context).decode(),
+    }
+    return request, entities
+
+
+def _add_term_facts(context: dict[str, Any], facts: Facts, term: Term, sensitive: list[str]) -> None:
+    """Quotas, and the consent where the term stands on one."""
+    if term.quota_per_day:
+        context["quota_left"] = term.quota_per_day - facts.quota_used
+    if term.quota_per_officer_per_day:
+        context["officer_counted"] = True
+        if facts.officer_named:
+            context["officer_quota_left"] = term.quota_per_officer_per_day - facts.officer_quota_used
+    consent = facts.consent
+    if consent is None:
+        if facts.consent_named:
+            context["consent_unknown"] = True
+        return
+    if not needs_consent(term, sensitive):
+        return
+    own: dict[str, Any] = {
+        "status": consent.status,
+        "consumer": _ref("Agency", consent.consumer),
+        "service": _ref("Service", consent.service),
+        "purpose": _ref("Purpose", consent.purpose),
+        "fields": list(consent.fields),
+        "same_subject": consent.same_subject,
+        "starts": milliseconds(consent.starts),
+        "ends": milliseconds(consent.ends),
+        "collector_allowed": consent.collector_allowed,
+        "assurance_sufficient": consent.assurance_sufficient,
+        "age_band": consent.age_band,
+        "guardian": consent.guardian,
+        "act_a_minor_may_do": consent.act_a_minor_may_do,
+    }
+    if consent.confirm_by is not None:
+        own["confirm_by"] = milliseconds(consent.confirm_by)
+    if consent.uses_left is not None:
+        own["uses_left"] = consent.uses_left
+    context["consent"] = own
