@@ -18,13 +18,14 @@ from __future__ import annotations
 from gateway.client.answer import Answer
 from gateway.client.awaited import AsyncGateway
 from gateway.client.blocking import Gateway
-from gateway.client.failures import ClientError, Problem, UnexpectedAnswer, Unreachable, UntrustedAnswer
+from gateway.client.failures import ClientError, NotForUrl, Problem, UnexpectedAnswer, Unreachable, UntrustedAnswer
 
 __all__ = [
     "Answer",
     "AsyncGateway",
     "ClientError",
     "Gateway",
+    "NotForUrl",
     "Problem",
     "UnexpectedAnswer",
     "Unreachable",

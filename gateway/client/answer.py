@@ -27,7 +27,7 @@ class QuestionFields(TypedDict, total=False):
 
 
 class SearchFields(TypedDict, total=False):
-    """What an auditor looks for. `since` and `until`: RFC 3339 times. `citizen_id` needs a `reason`.
+    """What an auditor looks for. `since` and `until`: RFC 3339 times. `citizen_id` and `juristic_id` need a `reason`.
 
     `limit`: at most so many (up to 200); `cursor`: the `next_cursor` of the page before.
     """
@@ -44,6 +44,7 @@ class SearchFields(TypedDict, total=False):
     outcome: str | None
     agreement: str | None
     citizen_id: str | None
+    juristic_id: str | None
     reason: str | None
     limit: int | None
     cursor: str | None

@@ -94,7 +94,7 @@ class Gateway:
         return self._run(self._session.audited(exchange_id))
 
     def entries(self, after: int | None = None, limit: int | None = None) -> Json:
-        """A page of the log's entries: {"entries", "next"}. GET /v1/audit/entries"""
+        """The log's entries from the index `after` on: {"entries", "next"}. GET /v1/audit/entries"""
         return self._run(self._session.entries(after, limit))
 
     def _run(self, flow: Flow[T]) -> T:

@@ -4,6 +4,7 @@
      ├─ Problem            the gateway says no: an RFC 9457 problem, or an OAuth error (RFC 6749 section 5.2)
      ├─ Unreachable        no answer came: no connection, a time-out, a broken one
      ├─ UnexpectedAnswer   what came is not what the gateway sends: a proxy's page, not JSON, a redirect
+     ├─ NotForUrl          nothing was sent: an id is empty, or looks like a citizen ID, which no URL may hold
      └─ UntrustedAnswer    an answer whose seal does not hold: it may be someone else's, or changed on the way
 
 No text of these names a citizen ID or a field's value: the gateway sends none in errors, and what was asked is
@@ -35,6 +36,10 @@ class UnexpectedAnswer(ClientError):
     def __init__(self, status: int, why: str) -> None:
         super().__init__(f"{why} (HTTP {status})")
         self.status = status
+
+
+class NotForUrl(ClientError):
+    """An id that would have to go into a URL is empty, or looks like a citizen ID. Nothing was sent."""
 
 
 class UntrustedAnswer(ClientError):

@@ -19,7 +19,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.client.answer import Answer, QuestionFields, SearchFields, answer_of, present
-from gateway.client.failures import Problem, UnexpectedAnswer, UntrustedAnswer, problem_of
+from gateway.client.failures import NotForUrl, Problem, UnexpectedAnswer, UntrustedAnswer, problem_of
 from gateway.client.seal import check_seal, read_seal, sealing_keys
 from gateway.client.signing import ASSERTION_TYPE, assertion, signed_act
 from gateway.keys import import_key, read_key
@@ -186,7 +186,7 @@ class Session:
         return self._get("audit", path_of("v1", "audit", "exchanges", exchange_id))
 
     def entries(self, after: int | None, limit: int | None) -> Flow[Json]:
-        """A page of the log's entries: {"entries", "next"}."""
+        """A page of the log's entries from the index `after` on: {"entries", "next"}."""
         query = {name: int(value) for name, value in (("after", after), ("limit", limit)) if value is not None}
         return self._get("audit", path_of("v1", "audit", "entries") + (f"?{urlencode(query)}" if query else ""))
 
@@ -248,10 +248,10 @@ class Session:
 
 
 def path_of(*segments: str) -> str:
-    """A path of quoted segments. ValueError (without the value) where one could hold a citizen ID."""
+    """A path of quoted segments. NotForUrl where one could hold a citizen ID."""
     for segment in segments:
         if segment in ("", ".", "..") or _may_identify(segment):
-            raise ValueError("an id in a path is empty, or looks like a citizen ID, which never goes into a URL")
+            raise NotForUrl("an id is empty, or looks like a citizen ID, which never goes into a URL")
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 

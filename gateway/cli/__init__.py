@@ -1,0 +1,68 @@
+"""`linkage`: the command line, for administrators, data owners and auditors at their own desks.
+
+Commands on the registers and the log are clients of the HTTP API and sign with the operator's own key; only `init`,
+`serve` and `demo` touch the machine itself. `--json` on every command; exit codes: 0 done, 1 refused or failed,
+2 wrong use.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from typer.main import get_command
+
+from gateway.cli import agreements, connectors, key_files, local, log, onboarding, questions, registers
+from gateway.cli.failures import REFUSED, told
+from gateway.cli.output import Screen
+
+app = typer.Typer(
+    name="linkage",
+    help="เกตเวย์แลกเปลี่ยนข้อมูลภาครัฐ / The government data-exchange gateway",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command()(local.init)
+app.command()(local.serve)
+app.command()(local.demo)
+app.command("apply")(onboarding.apply)
+app.command("exchange")(questions.exchange)
+app.add_typer(key_files.app, name="keys")
+for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
+    app.add_typer(getattr(registers, _name), name=_name)
+app.add_typer(connectors.app, name="connector")
+app.add_typer(agreements.app, name="agreement")
+app.add_typer(log.app, name="log")
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code; prints everything itself."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    screen = Screen(as_json="--json" in arguments)
+    try:
+        code = get_command(app).main(arguments, prog_name="linkage", standalone_mode=False)
+    except typer.TyperException as error:
+        # The parser's messages quote what was typed: the long numbers in it are left out by `failure`.
+        message = error.format_message()
+        thai = "เรียกคำสั่งไม่ถูกต้อง ดูวิธีใช้ด้วย --help"
+        screen.failure({"code": "wrong_use", "title": message, "title_th": thai}, [thai, f"{message} (see --help)"])
+        return error.exit_code
+    except typer.Abort:
+        screen.failure({"code": "aborted", "title": "aborted", "title_th": "ยกเลิก"}, ["ยกเลิก / aborted"])
+        return REFUSED
+    except KeyboardInterrupt:
+        return REFUSED
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read it has gone; nothing is left to flush
+        return REFUSED
+    except Exception as error:
+        screen.failure(*told(error))
+        return REFUSED
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The `linkage` command."""
+    raise SystemExit(run())

@@ -1,0 +1,51 @@
+"""Acts of governance as the commands send them: checked by the register's own form first, then signed and sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.cli.connection import Remote
+from gateway.cli.failures import WrongUse, form_faults
+from gateway.registers.forms import FORMS
+
+
+def faults_of(name: str, body: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
+    """What the form of act `name` finds wrong with `body`, as (place, what); none where it fits."""
+    try:
+        FORMS[name].model_validate(dict(body))
+    except ValidationError as error:
+        return form_faults(error)
+    return []
+
+
+def placed(place: Sequence[str | int], what: str) -> str:
+    """A fault in one line: `terms.0.fields: …`."""
+    return f"{'.'.join(str(part) for part in place)}: {what}" if place else what
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """A body of what was given: None and empty lists are left out."""
+    return {name: value for name, value in values.items() if value is not None and value != []}
+
+
+def perform(remote: Remote, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Checks, signs and sends one act, and tells that it is done; returns the gateway's answer."""
+    faults = faults_of(name, body)
+    if faults:
+        raise WrongUse("ข้อมูลไม่ได้อยู่ในรูปแบบที่กำหนด", "what was given does not fit", [placed(*fault) for fault in faults])
+    done = remote.gateway.act(name, body)
+    remote.screen.show(done, lambda: remote.screen.line(_sentence(name, done)))
+    return done
+
+
+def _sentence(name: str, done: Mapping[str, Any]) -> str:
+    record, receipt = done.get("record"), done.get("receipt")
+    status = record.get("status") if isinstance(record, dict) else None
+    index = receipt.get("index") if isinstance(receipt, dict) else None
+    parts = [f"ดำเนินการแล้ว / done: {name} {done.get('id', '')}"]
+    parts += [f"สถานะ / status: {status}"] if status else []
+    parts += [f"บันทึกลำดับที่ / log entry: {index}"] if index is not None else []
+    return " · ".join(parts)

@@ -1,0 +1,120 @@
+"""`linkage connector`: an agency's folder checked, registered, and approved by an owner who did not register it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.cli.acts import given, perform
+from gateway.cli.agreements import Yes, confirmed
+from gateway.cli.connection import Remote, local, remote
+from gateway.cli.connector_folders import read_registration
+from gateway.cli.failures import Refused
+from gateway.cli.output import Screen, brief
+from gateway.cli.register_views import services_of
+from gateway.cli.registers import Reason, register_app
+
+app = register_app("connector", "ตัวเชื่อมต่อหน่วยงานเจ้าของข้อมูล / Connectors", suspendable=False)
+
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The agency's folder, with its agency.yaml.")]
+Agency = Annotated[str, typer.Argument(metavar="AGENCY")]
+Schemas = Annotated[
+    Path | None, typer.Option(help="The folder of the services' schemas.", show_default="../../schemas of FOLDER")
+]
+Service = Annotated[str | None, typer.Option(help="This service only.")]
+Endpoints = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--endpoint",
+        metavar="[SERVICE=]URL",
+        help="Where the source really is, of all or of one service; may be repeated.",
+    ),
+]
+
+
+@app.command("check")
+@local
+def check(screen: Screen, folder: Folder, schemas: Schemas = None) -> None:
+    """ตรวจสอบโฟลเดอร์ของหน่วยงาน / Checks an agency's folder, without a gateway."""
+    registration = read_registration(folder, schemas=schemas)
+    found = {"agency": registration.agency, "services": list(registration.services), "digest": registration.digest}
+
+    def render() -> None:
+        screen.say("ผ่านการตรวจสอบ", "the folder is in order")
+        screen.fields(found)
+
+    screen.show(found, render)
+
+
+@app.command("register")
+@remote
+def register(remote: Remote, folder: Folder, endpoint: Endpoints = None, schemas: Schemas = None) -> None:
+    """ลงทะเบียน / Registers an agency's services; an owner of the agency then approves them."""
+    registration = read_registration(folder, *endpoints_of(endpoint or []), schemas)
+    perform(remote, "connector.register", {"registration": registration.as_json()})
+
+
+@app.command("approve")
+@remote
+def approve(
+    remote: Remote,
+    agency: Agency,
+    digest: Annotated[str | None, typer.Option(help="The registration that you have read, by its digest.")] = None,
+    yes: Yes = False,
+) -> None:
+    """อนุมัติ / Approves a registration, as an owner of the agency who did not register it."""
+    perform(remote, "connector.approve", {"agency": agency, "digest": digest or _read_first(remote, agency, yes)})
+
+
+@app.command("disable")
+@remote
+def disable(remote: Remote, agency: Agency, service: Service = None, reason: Reason = None) -> None:
+    """ปิดบริการ / Disables an agency's services, or one of them."""
+    perform(remote, "connector.disable", {"agency": agency, **given(service=service, reason=reason)})
+
+
+@app.command("enable")
+@remote
+def enable(remote: Remote, agency: Agency, service: Service = None, reason: Reason = None) -> None:
+    """เปิดบริการ / Enables what was disabled."""
+    perform(remote, "connector.enable", {"agency": agency, **given(service=service, reason=reason)})
+
+
+def endpoints_of(options: list[str]) -> tuple[str | None, dict[str, str]]:
+    """`URL` and `SERVICE=URL` options as (the endpoint of all, service -> its endpoint)."""
+    every: str | None = None
+    single: dict[str, str] = {}
+    for option in options:
+        name, separator, url = option.partition("=")
+        if separator and "/" not in name and ":" not in name:
+            single[name] = url
+        else:
+            every = option
+    return every, single
+
+
+def _read_first(remote: Remote, agency: str, yes: bool) -> str:
+    """The digest of the registration that waits, once the operator has seen it and said yes."""
+    record = remote.gateway.record("connector", agency)
+    pending: Any = record.get("pending")
+    if not isinstance(pending, dict) or not isinstance(pending.get("digest"), str):
+        raise Refused("ไม่มีการลงทะเบียนที่รออนุมัติ", "no registration of this agency waits for approval")
+    shown = {
+        "id": agency,
+        "digest": pending["digest"],
+        "registered_by": pending.get("registered_by"),
+        "registered_at": pending.get("registered_at"),
+        "services": services_of(pending),
+        "endpoints": _endpoints_in(pending.get("registration")),
+    }
+    confirmed(remote, "connector", shown, f"--digest {pending['digest']}", yes)
+    return str(pending["digest"])
+
+
+def _endpoints_in(registration: Any) -> str:
+    services = registration.get("services") if isinstance(registration, dict) else None
+    items = services.values() if isinstance(services, dict) else services or []
+    endpoints = (item.get("connector", {}).get("endpoint") for item in items if isinstance(item, dict))
+    return ", ".join(dict.fromkeys(brief(endpoint) for endpoint in endpoints))

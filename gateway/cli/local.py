@@ -1,0 +1,87 @@
+"""`linkage init|serve|demo`: the commands that touch the machine itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from gateway.cli.connection import local
+from gateway.cli.failures import WrongUse
+from gateway.cli.output import Screen
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+StateDir = Annotated[
+    Path | None, typer.Option(help="Where database and keys lie. (LINKAGE_STATE_DIR)", show_default="state")
+]
+
+
+@local
+def init(
+    screen: Screen,
+    state_dir: StateDir = None,
+    issuer: Annotated[
+        str | None,
+        typer.Option(help="The gateway's own base URL. (LINKAGE_ISSUER)", show_default="http://127.0.0.1:8440"),
+    ] = None,
+    first_admin: Annotated[str, typer.Option(metavar="ID", help="The first administrator's operator id.")] = "admin",
+) -> None:
+    """เริ่มต้นเกตเวย์ / Makes a new gateway: its keys, its database, the first administrator's key."""
+    from gateway import app
+
+    settings = read_settings(state_dir=state_dir, issuer=issuer)
+    key_file = app.initialise(settings, first_admin=first_admin)
+    body = {"operator": first_admin, "key_file": str(key_file), "state_dir": str(settings.state_dir)}
+
+    def render() -> None:
+        screen.say("เกตเวย์พร้อมเริ่มทำงานด้วย `linkage serve`", "the gateway is ready for `linkage serve`")
+        screen.line(f"กุญแจของผู้ดูแลระบบ {first_admin} / key of administrator {first_admin}: {key_file}")
+        screen.say("ย้ายกุญแจนี้ออกจากเครื่องไปไว้กับผู้ดูแลระบบ", "move it to the administrator's own machine")
+
+    screen.show(body, render)
+
+
+@local
+def serve(
+    screen: Screen,
+    host: Annotated[str | None, typer.Option(help="(LINKAGE_HOST)", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="(LINKAGE_PORT)", show_default="8440")] = None,
+    state_dir: StateDir = None,
+) -> None:
+    """เปิดเกตเวย์ / Runs the gateway until it is told to stop. All other settings are LINKAGE_* variables."""
+    from gateway import app
+
+    app.serve(read_settings(host=host, port=port, state_dir=state_dir))
+
+
+@local
+def demo(
+    screen: Screen,
+    once: Annotated[bool, typer.Option("--once", help="End after the walk-through.")] = False,
+    port: Annotated[int | None, typer.Option(help="The gateway's port.")] = None,
+    state_dir: Annotated[Path | None, typer.Option(help="Where the demonstration keeps what it writes.")] = None,
+) -> None:
+    """สาธิตด้วยหน่วยงานและบุคคลสมมุติ / Shows what the gateway does, with made-up agencies and people."""
+    from gateway import demo as demonstration
+
+    code = demonstration.run(once=once, port=port, state_dir=state_dir)
+    if code:
+        raise typer.Exit(code)
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of the environment, with what was given on the command line in front; WrongUse names what is off."""
+    from gateway.settings import Settings
+
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        faults = [
+            f"LINKAGE_{str(fault['loc'][0]).upper()}: {fault['msg']}" if fault["loc"] else fault["msg"]
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        raise WrongUse("ค่าที่ตั้งไว้ใช้ไม่ได้", "a setting does not fit", faults) from None
