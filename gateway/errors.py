@@ -91,6 +91,8 @@ class GatewayError(Exception):
         self.detail_en = detail_en
         self.detail_th = detail_th
         self.retry_after = retry_after
+        self.exchange_id: str | None = None
+        """Set by the pipeline: the exchange that the error ended."""
 
 
 class MalformedRequest(GatewayError):

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     keys_dir: Path | None = Field(
         None, description="Where the key files lie; empty means `keys` in the state directory."
     )
+    secrets_dir: Path | None = Field(
+        None, description="Where connectors' `file:` secrets lie; empty means `secrets` in the state directory."
+    )
     issuer: str = Field(
         "http://127.0.0.1:8440", description="The gateway's own base URL: the issuer of its tokens (RFC 8414)."
     )
@@ -86,6 +89,11 @@ class Settings(BaseSettings):
     def keys(self) -> Path:
         """The directory of the key files."""
         return self.keys_dir or self.state_dir / "keys"
+
+    @property
+    def secrets(self) -> Path:
+        """The directory of connectors' secret files."""
+        return self.secrets_dir or self.state_dir / "secrets"
 
     @property
     def database(self) -> str:

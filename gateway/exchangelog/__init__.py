@@ -1,6 +1,6 @@
 """The exchange log: what is written of an exchange and of an act of governance, and how it is found again."""
 
-from gateway.exchangelog.entry import GROUPS, BrokenEntry, EntryDraft, OpenedEntry
+from gateway.exchangelog.entry import GROUPS, BrokenEntry, EntryDraft, OpenedEntry, canonical
 from gateway.exchangelog.log import ExchangeLog, Subject
 from gateway.exchangelog.search import ExchangeSearch, Search
 
@@ -13,4 +13,5 @@ __all__ = [
     "OpenedEntry",
     "Search",
     "Subject",
+    "canonical",
 ]

@@ -22,6 +22,7 @@ ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}\.[a
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 Basis = Literal["consent", "24(1)", "24(2)", "24(3)", "24(4)", "24(5)", "24(6)"]
+Scope = Literal["exchange", "consent"]
 Role = Literal["controller", "processor", "joint_controller"]
 
 
@@ -108,7 +109,7 @@ class AddClient(Form):
     agency: Id
     title: Title
     keys: Keys
-    scopes: list[Literal["exchange", "consent"]] = Field(default_factory=lambda: ["exchange"], min_length=1)
+    scopes: list[Scope] = Field(default=["exchange"], min_length=1)
     networks: list[str] = Field(default_factory=list, max_length=64)
     clearance: int = Field(2, ge=1, le=3)
     cross_border: bool = False
@@ -116,7 +117,10 @@ class AddClient(Form):
     @field_validator("networks")
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
-        return [str(ipaddress.ip_network(block, strict=False)) for block in value]
+        try:
+            return [str(ipaddress.ip_network(block, strict=False)) for block in value]
+        except ValueError:
+            raise ValueError("each network is a CIDR block") from None
 
 
 class AddKey(Form):

@@ -67,17 +67,19 @@ class Store:
     never holds up an exchange. With SQLite one process at a time may have the file open (AlreadyInUse).
     """
 
-    def __init__(
-        self, url: str, *, max_waiting: int = 4096, behind: Callable[[Connection], bool] | None = None
-    ) -> None:
+    def __init__(self, url: str, *, max_waiting: int = 4096) -> None:
         self._url = url
         self._lock_file = _lock(url)
-        self._writer = Writer(url, max_waiting=max_waiting, behind=behind)
+        self._writer = Writer(url, max_waiting=max_waiting)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
         self._local = threading.local()
         self._read_connections: list[Connection] = []
         self._quota_day: date | None = None
         self._quotas: dict[str, int] = {}
+
+    def work_behind(self, work: Callable[[Connection], bool]) -> None:
+        """`work(connection)` is done in slices in the writer's thread when nothing waits; True means more is left."""
+        self._writer.behind = work
 
     async def append(
         self, entries: Sequence[Draft], changes: Sequence[Change] = (), unless: Mapping[str, int] | None = None

@@ -32,16 +32,16 @@ class _Waiting(NamedTuple):
 
 
 class Writer:
-    """Appends to one database. `behind(connection)` does a slice of work when nothing waits, True if more is left.
+    """Appends to one database. `behind`, if set, does a slice of work when nothing waits; True if more is left.
 
     `max_waiting`: how many appends may wait; one more fails at once with LogUnavailable.
     """
 
-    def __init__(self, url: str, *, max_waiting: int, behind: Callable[[Connection], bool] | None = None) -> None:
+    def __init__(self, url: str, *, max_waiting: int) -> None:
         self._url = url
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._max_waiting = max_waiting
-        self._behind = behind
+        self.behind: Callable[[Connection], bool] | None = None
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -139,12 +139,12 @@ class Writer:
 
     def _work_behind(self, connection: Connection | None) -> Connection | None:
         """Slices of the work behind the append, until something waits or it is done."""
-        if self._behind is None or time.monotonic() < self._retry_behind_at:
+        if self.behind is None or time.monotonic() < self._retry_behind_at:
             return connection
         try:
             if connection is None:
                 connection = Connection(self._url)
-            while self._behind(connection) and self._queue.empty():
+            while self.behind(connection) and self._queue.empty():
                 pass
         except Exception:  # whatever it is, an append must not suffer from it
             self._retry_behind_at = time.monotonic() + BEHIND_SECONDS

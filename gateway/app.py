@@ -1,0 +1,215 @@
+"""Wiring: settings in, a gateway out. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from gateway.catalogue import machine_secrets, open_connector
+from gateway.current import Current, Holding
+from gateway.errors import GatewayError
+from gateway.exchangelog import ExchangeLog, ExchangeSearch
+from gateway.governance import Governance, found
+from gateway.http.application import application
+from gateway.http.edge import Edge
+from gateway.http.turned_away import TurnedAway
+from gateway.identity import Identity
+from gateway.keys import Keys, new_key, public_key, read_key, write_key
+from gateway.model import Service, now, timestamp
+from gateway.observe import Metrics, configure, logger
+from gateway.pipeline import Pipeline
+from gateway.plugin import Connector
+from gateway.policy import PolicySet
+from gateway.recovery import close_interrupted
+from gateway.release import Minimiser
+from gateway.seal import Sealer
+from gateway.settings import Settings
+from gateway.sources import Sources
+from gateway.store import Store
+from gateway.store.migrate import is_current, upgrade
+
+RECOVERY_SECONDS = 15.0
+DRAIN_SECONDS = 20
+
+
+class NotInitialised(Exception):
+    """The state directory or the database was never set up; `linkage init` does it."""
+
+
+def build(settings: Settings) -> ASGIApp:
+    """The ASGI application of one gateway; it opens its database when the server starts it."""
+    keys = Keys.load(settings.keys)
+    store = Store(settings.database, max_waiting=settings.max_waiting_appends)
+    log = ExchangeLog(store, keys, origin=origin_of(settings), gateway=settings.gateway_name)
+    store.work_behind(log.behind)
+    metrics = Metrics()
+    secret = machine_secrets(settings.secrets)
+
+    def open_one(service: Service) -> Connector:
+        return open_connector(service, secret=secret, address_allowed=settings.address_allowed)
+
+    sources = Sources(
+        open_one,
+        max_per_source=settings.max_per_source,
+        breaker_failures=settings.breaker_failures,
+        breaker_seconds=settings.breaker_seconds,
+    )
+
+    def changed(holding: Holding) -> None:
+        sources.keep(holding.services.values())
+
+    current = Current(store, changed=changed)
+    identity = Identity(keys, store, settings.issuer)
+    edge = Edge(
+        settings=settings,
+        keys=keys,
+        store=store,
+        current=current,
+        log=log,
+        search=ExchangeSearch(store),
+        identity=identity,
+        pipeline=Pipeline(current, store, log, identity, sources, Minimiser(), Sealer(keys), settings.sandbox),
+        governance=Governance(current, store, log, keys, audience=settings.issuer),
+        turned_away=TurnedAway(metrics),
+        metrics=metrics,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await current.refresh()
+        await _note(edge, "gateway.started")
+        await close_interrupted(store, log, restarted=True)
+        tasks = [
+            asyncio.create_task(current.follow(settings.registers_poll)),
+            asyncio.create_task(edge.turned_away.run(log)),
+            asyncio.create_task(_recover(store, log)),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await sources.close()
+            with contextlib.suppress(GatewayError):
+                await edge.turned_away.flush(log)
+                await _note(edge, "gateway.stopped")
+            await asyncio.to_thread(store.close)
+
+    return application(edge, lifespan)
+
+
+def origin_of(settings: Settings) -> str:
+    """The log's origin line (C2SP tlog-checkpoint): the issuer without its scheme, and `/log`."""
+    return settings.issuer.rstrip("/").partition("://")[2] + "/log"
+
+
+def serve(settings: Settings) -> None:
+    """Runs the gateway until SIGTERM or Ctrl-C, finishing what is in flight. Raises NotInitialised."""
+    configure(settings.log_level)
+    if not settings.keys.exists():
+        raise NotInitialised(f"no keys at {settings.keys}: run `linkage init` first")
+    if settings.database.startswith("sqlite"):
+        upgrade(settings.database)
+    elif not is_current(settings.database):
+        raise NotInitialised("the database lacks migrations: run `linkage db upgrade` first")
+    uvicorn.Server(server_config(settings)).run()
+
+
+def server_config(settings: Settings) -> uvicorn.Config:
+    """uvicorn's configuration: no access log (paths could hold anything), no Server header, a bounded drain."""
+    return uvicorn.Config(
+        build(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        backlog=2048,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        ssl_certfile=str(settings.tls_certificate) if settings.tls_certificate else None,
+        ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
+    )
+
+
+def initialise(settings: Settings, *, first_admin: str, policies: Path) -> Path:
+    """Sets up the state: directories, key files, tables, the policy set, the first administrator.
+
+    Returns the path of the administrator's private key. Goes on where an earlier run was interrupted;
+    Conflict where the database was founded before.
+    """
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = Keys.create(settings.keys)
+    upgrade(settings.database)
+    key_file = settings.state_dir / "operators" / f"{first_admin}.jwk"
+    if not key_file.exists():
+        write_key(key_file, new_key("EdDSA"))
+    policy_set = PolicySet.from_folder(policies)
+    asyncio.run(_found(settings, keys, first_admin, key_file, policy_set))
+    return key_file
+
+
+async def _found(settings: Settings, keys: Keys, name: str, key_file: Path, policies: PolicySet) -> None:
+    store = Store(settings.database)
+    try:
+        log = ExchangeLog(store, keys, origin=origin_of(settings), gateway=settings.gateway_name)
+        public = {k: v for k, v in public_key(read_key(key_file)).items() if k not in ("alg", "use")}
+        operator: dict[str, Any] = {
+            "kind": "operator",
+            "id": name,
+            "name": name,
+            "role": "admin",
+            "agency": None,
+            "keys": [public],
+            "revoked_kids": [],
+            "status": "active",
+            "version": 1,
+            "added_by": name,
+            "added_at": timestamp(now()),
+        }
+        await found(store, log, operator, policies.as_json(), policies.digest, key=read_key(key_file))
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+async def _note(edge: Edge, kind: str) -> None:
+    """An entry that this gateway started or stopped."""
+    moment = now()
+    await edge.log.ready(moment)
+    await edge.store.append([edge.log.draft(kind, moment, content={"version": _version()})])
+
+
+def _version() -> str:
+    from gateway import __version__
+
+    return __version__
+
+
+async def _recover(store: Store, log: ExchangeLog) -> None:
+    while True:
+        await asyncio.sleep(RECOVERY_SECONDS)
+        try:
+            await close_interrupted(store, log, restarted=False)
+        except Exception as error:
+            logger.warning("recovery_failed", kind=type(error).__name__)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,96 @@
+"""What holds now: the registers at one revision, with the services, the judge and the directory made of them.
+
+Swapped whole, between two steps of the event loop, so that no exchange sees half of a change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.catalogue import services_of
+from gateway.identity import Directory
+from gateway.model import Service
+from gateway.policy import Judge, PolicySet
+from gateway.registers import Registers, read_rows
+from gateway.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One consistent state. `services`: those approved, disabled ones included."""
+
+    registers: Registers
+    services: Mapping[str, Service]
+    directory: Directory
+    judge: Judge
+    policy_digest: str
+
+    @property
+    def longest_deadline(self) -> float:
+        """The longest time, in seconds, that any source has to answer."""
+        return max((service.deadline for service in self.services.values()), default=0.0)
+
+
+class Current:
+    """Keeps `holding` up to date: at once with this gateway's own changes, within a poll with others'."""
+
+    def __init__(self, store: Store, *, changed: Callable[[Holding], None]) -> None:
+        self._store = store
+        self._changed = changed
+        self._refreshing = asyncio.Lock()
+        self._holding: Holding | None = None
+
+    @property
+    def holding(self) -> Holding:
+        """What holds now; LookupError before the first refresh."""
+        if self._holding is None:
+            raise LookupError("the registers have not been read yet")
+        return self._holding
+
+    async def refresh(self) -> Holding:
+        """Reads what changed since. LogUnavailable where the database does not answer."""
+        async with self._refreshing:
+            known = self._holding
+            since = known.registers.revision if known else 0
+            rows, revision = await self._store.read(lambda connection: read_rows(connection, since))
+            if known is not None and revision == since:
+                return known
+            kinds = {kind for kind, _, _ in rows}
+            registers = (known.registers if known else Registers()).with_rows(rows, revision)
+            judge, digest = (known.judge, known.policy_digest) if known else (None, "")
+            if judge is None or "policies" in kinds:
+                judge, digest = _judge(registers)
+            services = known.services if known and "connector" not in kinds else _services(registers)
+            agencies = frozenset(a.id for a in registers.agencies.values() if a.status == "active")
+            directory = Directory(registers.clients, registers.operators, agencies)
+            self._holding = Holding(registers, services, directory, judge, digest)
+            self._changed(self._holding)
+            return self._holding
+
+    async def follow(self, every: float) -> None:
+        """Looks for other gateways' changes, for ever."""
+        while True:
+            await asyncio.sleep(every)
+            try:
+                await self.refresh()
+            except Exception:  # noqa: S112 - the database is away: `unless` still guards every exchange
+                continue
+
+
+def _judge(registers: Registers) -> tuple[Judge, str]:
+    record = registers.record("policies", "active")
+    if record is None:
+        raise LookupError("the database holds no policy set: run `linkage init` first")
+    policies = PolicySet.from_json(record["document"])
+    return Judge(policies), policies.digest
+
+
+def _services(registers: Registers) -> dict[str, Service]:
+    return {
+        service.id: service
+        for record in registers.records["connector"].values()
+        if record["registration"] is not None
+        for service in services_of(record["registration"])
+    }

@@ -1,0 +1,1 @@
+"""The edge: bytes in and out. It knows HTTP and no rules."""

@@ -1,0 +1,69 @@
+"""Governance over HTTP: signed acts in, registers out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import NotFound
+from gateway.http.documents import ActBody, ActRequest, RecordList, an_object, answers, problems, takes
+from gateway.http.edge import Edge
+from gateway.http.json import Json
+from gateway.http.reading import form_of
+from gateway.registers import KINDS
+
+ACT_LIMIT = 4 * 1024 * 1024
+Kind = Annotated[str, Path(description="The register.", examples=["agency"])]
+RecordId = Annotated[str, Path(description="The record's id.", examples=["dopa"])]
+_EXAMPLE = {"act": "eyJhbGciOiJFZERTQSIsImtpZCI6Ii4uLiIsInR5cCI6Imxpbmth….….…"}
+
+
+def routes(edge: Edge) -> APIRouter:
+    """The routes of this module."""
+    router = APIRouter(tags=["governance"])
+
+    @router.post(
+        "/v1/admin/acts",
+        status_code=201,
+        responses=answers(ActBody, "The act is on record", 201) | problems(400, 401, 403, 404, 408, 409, 413, 415, 503),
+        openapi_extra=takes(ActRequest, _EXAMPLE),
+    )
+    async def act(request: Request) -> Response:
+        """Performs one act of governance, signed by its operator."""
+        caller = edge.caller(request, "admin")
+        signed = await form_of(request, edge.settings, ActRequest, limit=ACT_LIMIT)
+        done = await edge.governance.act(caller, signed.act)
+        receipt = {"log": done.receipt.log, "entry": done.receipt.entry, "index": done.receipt.index}
+        record = done.record
+        return Json(
+            {"act": done.act, "kind": record["kind"], "id": record["id"], "record": record, "receipt": receipt}, 201
+        )
+
+    @router.get(
+        "/v1/admin/registers/{kind}",
+        responses=answers(RecordList, "The register's records") | problems(401, 403, 404, 503),
+    )
+    async def register(request: Request, kind: Kind) -> Response:
+        """Every record of a register, as stored, by id."""
+        edge.caller(request, "admin")
+        if kind not in KINDS:
+            raise NotFound("no register of this name", "ไม่มีทะเบียนชื่อนี้")
+        records = edge.current.holding.registers.records[kind]
+        return Json({"records": [records[name] for name in sorted(records)]})
+
+    @router.get(
+        "/v1/admin/registers/{kind}/{record_id}",
+        responses=an_object("The record") | problems(401, 403, 404, 503),
+    )
+    async def record(request: Request, kind: Kind, record_id: RecordId) -> Response:
+        """One record, as stored."""
+        edge.caller(request, "admin")
+        found = edge.current.holding.registers.record(kind, record_id) if kind in KINDS else None
+        if found is None:
+            raise NotFound("no record of this id", "ไม่พบรายการตามรหัสนี้")
+        return Json(found)
+
+    return router

@@ -1,0 +1,46 @@
+"""What every route needs, in one place, and who may call it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from gateway.current import Current
+from gateway.exchangelog import ExchangeLog, ExchangeSearch
+from gateway.governance import Governance
+from gateway.http.reading import address_of
+from gateway.http.turned_away import TurnedAway
+from gateway.identity import Identity
+from gateway.keys import Keys
+from gateway.model import Caller
+from gateway.observe import Metrics
+from gateway.pipeline import Pipeline
+from gateway.settings import Settings
+from gateway.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One gateway, as its routes see it."""
+
+    settings: Settings
+    keys: Keys
+    store: Store
+    current: Current
+    log: ExchangeLog
+    search: ExchangeSearch
+    identity: Identity
+    pipeline: Pipeline
+    governance: Governance
+    turned_away: TurnedAway
+    metrics: Metrics
+
+    def caller(self, request: Request, scope: str | None = None) -> Caller:
+        """Who calls, by the request's token; InvalidToken or InsufficientScope."""
+        return self.identity.identify(
+            request.headers.get("authorization"),
+            self.current.holding.directory,
+            address_of(request, self.settings),
+            scope,
+        )

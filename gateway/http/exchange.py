@@ -1,0 +1,47 @@
+"""POST /v1/exchanges, a plain Starlette route in the same app: it is the one that must be fast."""
+
+from __future__ import annotations
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import GatewayError, Overloaded
+from gateway.http.edge import Edge
+from gateway.http.problems import render
+from gateway.http.reading import address_of, body_of
+from gateway.pipeline import Incoming
+
+TURNED_AWAY = frozenset(("invalid_token", "malformed_request", "invalid_citizen_id", "unknown_field", "too_large"))
+
+
+class ExchangeRoute:
+    """The endpoint: reads, runs the pipeline, answers. At most `max_in_flight` at once."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._under_way = 0
+
+    async def __call__(self, request: Request) -> Response:
+        """The sealed answer, or the problem."""
+        edge, begun, code = self._edge, time.perf_counter(), "ok"
+        self._under_way += 1
+        edge.metrics.in_flight.set(self._under_way)
+        try:
+            if self._under_way > edge.settings.max_in_flight:
+                raise Overloaded(retry_after=1)
+            body = await body_of(request, edge.settings)
+            address = address_of(request, edge.settings)
+            sealed = await edge.pipeline.exchange(Incoming(request.headers.get("authorization"), address, body))
+            return Response(sealed.body, 200, sealed.headers)
+        except GatewayError as error:
+            code = error.code
+            if code in TURNED_AWAY:
+                edge.turned_away.count(address_of(request, edge.settings), code)
+            return render(error)
+        finally:
+            self._under_way -= 1
+            edge.metrics.in_flight.set(self._under_way)
+            edge.metrics.exchanges.labels(code).inc()
+            edge.metrics.seconds.observe(time.perf_counter() - begun)

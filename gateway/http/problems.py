@@ -1,0 +1,106 @@
+"""The one handler of errors: problem+json (RFC 9457), or RFC 6749's form for the token endpoint.
+
+Titles in English and Thai, a stable code, the exchange's id; never an input's value, a path or a source's
+words. What is not one of ours becomes `gateway_failed`, and only its kind and place go to the process's log.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.errors import (
+    Denied,
+    GatewayError,
+    GatewayFailed,
+    InsufficientScope,
+    InvalidToken,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    OAuthError,
+    QuotaExceeded,
+)
+from gateway.observe import logger
+
+PROBLEM = "application/problem+json"
+
+
+def render(error: GatewayError) -> Response:
+    """The response for any error of ours."""
+    if isinstance(error, OAuthError):
+        return _oauth(error)
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": error.title_en,
+        "title_th": error.title_th,
+        "status": error.status,
+        "code": error.code,
+    }
+    if error.detail_en:
+        body["detail"], body["detail_th"] = error.detail_en, error.detail_th
+    if error.exchange_id:
+        body["exchange_id"] = error.exchange_id
+    if isinstance(error, Denied | QuotaExceeded):
+        body["reasons"] = [reason.as_json() for reason in error.reasons]
+    headers = {"cache-control": "no-store"}
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
+    if isinstance(error, InvalidToken | InsufficientScope):
+        headers["www-authenticate"] = f'Bearer error="{error.code}"'
+    if isinstance(error, MethodNotAllowed) and error.detail_en:
+        headers["allow"] = error.detail_en
+        body.pop("detail")
+        body.pop("detail_th")
+    return Response(orjson.dumps(body), error.status, headers, PROBLEM)
+
+
+def _oauth(error: OAuthError) -> Response:
+    body = {"error": error.error}
+    if error.detail_en:
+        body["error_description"] = error.detail_en
+    headers = {"cache-control": "no-store", "pragma": "no-cache"}
+    return Response(orjson.dumps(body), error.http_status, headers, "application/json")
+
+
+def from_framework(error: HTTPException) -> GatewayError:
+    """Starlette's own 404, 405 and 400 as ours."""
+    if error.status_code == 405:
+        return MethodNotAllowed((error.headers or {}).get("Allow", ""))
+    if error.status_code == 404:
+        return NotFound()
+    return MalformedRequest()
+
+
+class Shield:
+    """The outermost layer: nothing escapes to the server, whose log would quote it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes everything on; answers 500 where something fell through and nothing was sent yet."""
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watch)
+        except Exception as error:
+            logger.error("gateway_failed", kind=type(error).__name__, at=_place(error))
+            if scope["type"] == "http" and not started:
+                await render(GatewayFailed())(scope, receive, send)
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised: file and line, not what it said."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames[-4:]))

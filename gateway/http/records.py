@@ -1,0 +1,142 @@
+"""Looking back: one's own exchanges, and the auditor's search. Every search is itself an entry in the log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import GatewayError, MalformedRequest, NotFound
+from gateway.exchangelog import Search
+from gateway.http.documents import (
+    EntryList,
+    ExchangeBody,
+    ExchangeContents,
+    SearchBody,
+    SearchRequest,
+    answers,
+    problems,
+    takes,
+)
+from gateway.http.edge import Edge
+from gateway.http.json import Json
+from gateway.http.reading import address_of, form_of
+from gateway.model import Caller, IdentifierKind, now, require_identifier, timestamp
+
+ExchangeId = Annotated[str, Path(description="The exchange's id.", examples=["ex_01m7wb6qj8t193z10bnff2mwqt"])]
+_EQUALS = ("consumer", "source", "client", "officer", "service", "purpose", "case_reference", "outcome", "agreement")
+_EXAMPLE = {"consumer": "city-chiangmai", "outcome": "refused", "limit": 20}
+
+
+def routes(edge: Edge) -> APIRouter:
+    """The routes of this module."""
+    router = APIRouter()
+
+    @router.get(
+        "/v1/exchanges/{exchange_id}",
+        tags=["exchanges"],
+        responses=answers(ExchangeBody, "The exchange") | problems(401, 403, 404, 503),
+    )
+    async def exchange(request: Request, exchange_id: ExchangeId) -> Response:
+        """One exchange, for the consumer that asked and the source that was asked."""
+        caller = edge.caller(request)
+        found = await edge.search.one(exchange_id)
+        if not caller.agency or caller.agency not in (found["consumer"], found["source"]):
+            raise NotFound("no exchange of this id", "ไม่พบรายการแลกเปลี่ยนตามรหัสนี้")
+        return Json(found)
+
+    @router.post(
+        "/v1/audit/exchanges/search",
+        tags=["audit"],
+        responses=answers(SearchBody, "A page of exchanges") | problems(400, 401, 403, 408, 413, 415, 503),
+        openapi_extra=takes(SearchRequest, _EXAMPLE),
+    )
+    async def search(request: Request) -> Response:
+        """Exchanges by time, party, service, purpose, case, outcome, agreement or person."""
+        caller = edge.caller(request, "audit")
+        try:
+            wanted = await form_of(request, edge.settings, SearchRequest)
+            query = _query(edge, wanted)
+        except GatewayError as error:
+            edge.turned_away.count(address_of(request, edge.settings), error.code)
+            raise
+        await _record(edge, caller, wanted)
+        exchanges, cursor = await edge.search.run(query)
+        return Json({"exchanges": exchanges, "next_cursor": cursor})
+
+    @router.get(
+        "/v1/audit/exchanges/{exchange_id}",
+        tags=["audit"],
+        responses=answers(ExchangeContents, "The exchange with its entries") | problems(401, 403, 404, 503),
+    )
+    async def contents(request: Request, exchange_id: ExchangeId) -> Response:
+        """One exchange with what its entries hold."""
+        caller = edge.caller(request, "audit")
+        found = await edge.search.one(exchange_id)
+        await _record(edge, caller, None, exchange_id)
+        entries = [entry for one in found["entries"] for entry in await edge.log.entries(one["index"], 1)]
+        return Json({**found, "contents": entries})
+
+    @router.get(
+        "/v1/audit/entries",
+        tags=["audit"],
+        responses=answers(EntryList, "Entries in order") | problems(400, 401, 403, 503),
+    )
+    async def entries(
+        request: Request,
+        after: Annotated[int, Query(ge=0, le=2**62, description="The first index wanted.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> Response:
+        """The log's entries of every kind, with their contents."""
+        caller = edge.caller(request, "audit")
+        await _record(edge, caller, None)
+        found = await edge.log.entries(after, limit)
+        return Json({"entries": found, "next": found[-1]["index"] + 1 if len(found) == limit else None})
+
+    return router
+
+
+def _query(edge: Edge, wanted: SearchRequest) -> Search:
+    subject = None
+    for kind in IdentifierKind:
+        value = getattr(wanted, kind.value)
+        if value is None:
+            continue
+        if wanted.reason is None:
+            raise MalformedRequest(
+                "a search about a person needs a reason, which is recorded",
+                "การค้นหาตามบุคคลต้องระบุเหตุผล ซึ่งจะถูกบันทึกไว้",
+            )
+        identifier = require_identifier(value, kind, sandbox=edge.settings.sandbox)
+        subject = edge.log.subject(kind.value, identifier).pseudonym
+    return Search(
+        equals={name: value for name in _EQUALS if (value := getattr(wanted, name)) is not None},
+        since=timestamp(wanted.since) if wanted.since else None,
+        until=timestamp(wanted.until) if wanted.until else None,
+        subject=subject,
+        limit=wanted.limit,
+        cursor=wanted.cursor,
+    )
+
+
+async def _record(edge: Edge, caller: Caller, wanted: SearchRequest | None, exchange: str | None = None) -> None:
+    """`audit.search`: who looked at the log, for what, and why; a person only as the pseudonym."""
+    moment = now()
+    await edge.log.ready(moment)
+    subject: dict[str, Any] = {}
+    asked: dict[str, Any] = {"exchange": exchange}
+    if wanted is not None:
+        asked |= wanted.model_dump(mode="json", exclude={"citizen_id", "juristic_id", "cursor"}, exclude_none=True)
+        for kind in IdentifierKind:
+            if (value := getattr(wanted, kind.value)) is not None:
+                subject = {"pseudonym": edge.log.subject(kind.value, value).hex}
+    entry = edge.log.draft(
+        "audit.search",
+        moment,
+        parties={"operator": caller.id, "role": caller.role},
+        subject=subject,
+        content=asked,
+    )
+    await edge.store.append([entry])

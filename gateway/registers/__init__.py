@@ -1,0 +1,8 @@
+"""The registers: agencies, groups, clients, officers, operators, purposes, connectors, agreements."""
+
+from gateway.registers.acts import Act, Book, perform
+from gateway.registers.candidates import candidates
+from gateway.registers.forms import FORMS, Form
+from gateway.registers.snapshot import KINDS, Record, Registers, read_rows
+
+__all__ = ["FORMS", "KINDS", "Act", "Book", "Form", "Record", "Registers", "candidates", "perform", "read_rows"]

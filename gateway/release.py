@@ -1,0 +1,61 @@
+"""What leaves: the granted fields of a source's record, checked against the service's schema.
+
+A source that answers about another person, or with something else than its schema promises, is at fault;
+what it said is dropped and no part of it is quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from gateway.model import Service
+from gateway.plugin import AgencyMisbehaved, Record
+
+_MOST_REMEMBERED = 4096
+
+
+class Minimiser:
+    """Keeps one compiled validator for each service version and set of granted fields."""
+
+    def __init__(self) -> None:
+        self._validators: dict[tuple[str, str, tuple[str, ...]], Draft202012Validator] = {}
+
+    def minimise(self, record: Record, service: Service, granted: tuple[str, ...], identifier: str) -> dict[str, Any]:
+        """The granted fields that the record has, valid against the schema's part about them.
+
+        Raises AgencyMisbehaved: `wrong_person` where the answer names another identifier (or none although
+        the service declares an echo), `schema` where a granted field is not what the schema says.
+        """
+        if service.echo and record.echo != identifier:
+            raise AgencyMisbehaved("wrong_person")
+        data = {name: record.data[name] for name in granted if name in record.data}
+        if not self._validator(service, granted).is_valid(data):
+            raise AgencyMisbehaved("schema")
+        return data
+
+    def _validator(self, service: Service, granted: tuple[str, ...]) -> Draft202012Validator:
+        key = (service.id, service.digest, granted)
+        if key not in self._validators:
+            if len(self._validators) >= _MOST_REMEMBERED:
+                self._validators.clear()
+            self._validators[key] = Draft202012Validator(
+                schema_of(service.schema, granted), validate_formats=True, offline=True
+            )
+        return self._validators[key]
+
+
+def schema_of(schema: Mapping[str, Any], granted: tuple[str, ...]) -> dict[str, Any]:
+    """The part of a service's schema that speaks of the granted fields; nothing else may be there."""
+    part: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {name: schema["properties"][name] for name in granted},
+        "required": [name for name in schema.get("required", ()) if name in granted],
+        "additionalProperties": False,
+    }
+    if "$defs" in schema:
+        part["$defs"] = schema["$defs"]
+    return part

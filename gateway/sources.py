@@ -1,0 +1,124 @@
+"""Asking a source: its connector, under a deadline, a bulkhead and a breaker.
+
+The bulkhead keeps a slow source from taking every place; the breaker leaves a source alone for a while that
+has failed many times in a row. Whatever a connector raises beyond the contract is the source's fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from gateway.errors import Overloaded
+from gateway.model import Service
+from gateway.plugin import (
+    AgencyMisbehaved,
+    AgencyTimeout,
+    AgencyUnavailable,
+    Ask,
+    CitizenNotFound,
+    Connector,
+    OutsideServiceHours,
+    Record,
+    SourceFault,
+)
+
+_GRACE = 0.25
+"""Seconds after the deadline that a connector has to say itself that it is late."""
+
+
+@dataclass(slots=True)
+class _Source:
+    connector: Connector
+    under_way: int = 0
+    failures: int = 0
+    closed_until: float = field(default=0.0)
+
+
+class Sources:
+    """The open connectors, one for each version of a service, opened at first use."""
+
+    def __init__(
+        self,
+        open_connector: Callable[[Service], Connector],
+        *,
+        max_per_source: int,
+        breaker_failures: int,
+        breaker_seconds: float,
+    ) -> None:
+        self._open = open_connector
+        self._max = max_per_source
+        self._failures = breaker_failures
+        self._seconds = breaker_seconds
+        self._sources: dict[tuple[str, str], _Source] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def fetch(self, service: Service, ask: Ask) -> Record:
+        """The source's record. Raises CitizenNotFound, SourceFault (its four kinds) or Overloaded."""
+        loop = asyncio.get_running_loop()
+        source = self._source(service)
+        if source.closed_until > loop.time():
+            raise AgencyUnavailable("breaker_open", retry_after=max(1, round(source.closed_until - loop.time())))
+        if source.under_way >= self._max:
+            raise Overloaded("too many questions wait on this source", "มีคำขอรอหน่วยงานนี้มากเกินไป", retry_after=1)
+        source.under_way += 1
+        try:
+            async with asyncio.timeout_at(ask.deadline + _GRACE):
+                record = await source.connector.fetch(ask)
+            source.failures = 0
+            return record
+        except (CitizenNotFound, OutsideServiceHours):
+            source.failures = 0
+            raise
+        except (AgencyUnavailable, AgencyTimeout):
+            self._failed(source, loop.time())
+            raise
+        except SourceFault:
+            raise
+        except TimeoutError:
+            self._failed(source, loop.time())
+            raise AgencyTimeout("deadline") from None
+        except Exception as error:
+            # Only the kind of the failure is kept: a connector's own words could hold anything.
+            raise AgencyMisbehaved(f"connector_{type(error).__name__}"[:64]) from None
+        finally:
+            source.under_way -= 1
+
+    def keep(self, services: Iterable[Service]) -> None:
+        """Closes the connectors of versions no longer offered, once nothing is under way on them."""
+        wanted = {(service.id, service.digest) for service in services}
+        for version in [held for held in self._sources if held not in wanted]:
+            task = asyncio.ensure_future(self._retire(self._sources.pop(version)))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Closes every connector."""
+        self.keep(())
+        if self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _source(self, service: Service) -> _Source:
+        source = self._sources.get((service.id, service.digest))
+        if source is None:
+            try:
+                source = self._sources[service.id, service.digest] = _Source(self._open(service))
+            except Exception as error:
+                raise AgencyUnavailable(f"connector_{type(error).__name__}"[:64]) from None
+        return source
+
+    def _failed(self, source: _Source, at: float) -> None:
+        source.failures += 1
+        if source.failures >= self._failures:
+            source.closed_until = at + self._seconds
+            source.failures = 0
+
+    async def _retire(self, source: _Source) -> None:
+        for _ in range(600):
+            if source.under_way == 0:
+                break
+            await asyncio.sleep(0.1)
+        with contextlib.suppress(Exception):
+            await source.connector.close()
