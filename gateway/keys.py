@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc.jwk import ECKey, Key, OKPKey
+
+# RFC 9864 renames EdDSA to Ed25519; the JWT libraries that clients use still say EdDSA, and so do we.
+warnings.filterwarnings("ignore", message="EdDSA is deprecated", module="joserfc")
 
 ALGORITHMS = ("EdDSA", "ES256")
 """The JWS algorithms that clients and operators may use: Ed25519 and P-256."""

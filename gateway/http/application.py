@@ -60,7 +60,7 @@ _ASKS = {
 def application(edge: Edge, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The whole edge over one gateway."""
     app = FastAPI(title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.router.routes.append(Route("/v1/exchanges", ExchangeRoute(edge), methods=["POST"]))
+    app.router.routes.append(Route("/v1/exchanges", ExchangeRoute(edge).answer, methods=["POST"]))
     for module in (oauth, catalogue, records, admin, health):
         app.include_router(module.routes(edge))
     app.add_exception_handler(GatewayError, _ours)
@@ -77,7 +77,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         models = [
             (model, "validation")
             for model in vars(documents).values()
-            if isinstance(model, type) and issubclass(model, BaseModel) and model is not documents.Document
+            if isinstance(model, type) and issubclass(model, BaseModel) and model not in (BaseModel, documents.Document)
         ]
         _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
         components = schema.setdefault("components", {})

@@ -23,7 +23,7 @@ class ExchangeRoute:
         self._edge = edge
         self._under_way = 0
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """The sealed answer, or the problem."""
         edge, begun, code = self._edge, time.perf_counter(), "ok"
         self._under_way += 1
