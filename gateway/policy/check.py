@@ -1,19 +1,96 @@
-"""What is wrong with a folder of policies."""
+"""What is wrong with a folder of policies: the rules themselves, their examples, and rules without any."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import cedarpy
+
 from gateway.errors import MalformedRequest
-from gateway.policy.policyset import Problem, parse, read_folder
+from gateway.policy.examples import Example, read_examples
+from gateway.policy.judge import Judge
+from gateway.policy.policyset import PolicySet, Problem, parse, read_folder
+from gateway.policy.request import cedar_request
 
 
 def check(folder: Path) -> list[Problem]:
-    """Every problem of the folder's policies: empty if there is none."""
+    """Every problem of the folder's policies and examples: empty if there is none.
+
+    Rules: Cedar's own validation against the schema, unique ids, every annotation that a refusal shows.
+    Examples: each is decided as its folder's name says, by exactly the policies and reasons that it names.
+    Coverage: each rule that refuses has an example that it refuses, made from one that is permitted; each
+    rule that permits has an example that it permits, and a refused one that it would not.
+    """
     try:
         schema, files = read_folder(folder)
     except OSError as fault:
         return [Problem("", "", f"cannot be read: {fault.strerror}", f"อ่านไม่ได้: {fault.strerror}")]
     except MalformedRequest as fault:
         return [Problem("", "", fault.detail_en, fault.detail_th)]
-    return parse(schema, files)[1]
+    problems = parse(schema, files)[1]
+    if problems:
+        return problems
+    policies = PolicySet.of(schema, files)
+    examples, unread = read_examples(folder)
+    return [*unread, *_misjudged(policies, examples), *_without_example(policies, examples)]
+
+
+def _misjudged(policies: PolicySet, examples: Iterable[Example]) -> Iterable[Problem]:
+    judge = Judge(policies)
+    for example in examples:
+        decision = judge.judge([example.facts])
+        codes = {reason.code for reason in decision.reasons}
+        if decision.permit != example.permit:
+            said, th = ("permitted", "อนุญาต") if decision.permit else ("refused", "ปฏิเสธ")
+            yield Problem(example.file, "", f"it is {said}{_by(codes)}", f"ผลคือ{th}{_by(codes)}")
+        elif set(decision.policies) != example.policies:
+            by = ", ".join(decision.policies)
+            yield Problem(example.file, "", f"decided by other policies: {by}", f"ชี้ขาดโดยกติกาอื่น: {by}")
+        elif codes != example.codes:
+            yield Problem(example.file, "", f"other reason codes{_by(codes)}", f"รหัสเหตุผลต่างไป{_by(codes)}")
+
+
+def _by(codes: Iterable[str]) -> str:
+    named = ", ".join(sorted(codes))
+    return f": {named}" if named else ""
+
+
+def _without_example(policies: PolicySet, examples: list[Example]) -> Iterable[Problem]:
+    names = {example.name: example for example in examples}
+    refused = {rule for example in examples if not example.permit for rule in example.policies}
+    paired = {
+        rule
+        for example in examples
+        if not example.permit and example.base in names and names[example.base].permit
+        for rule in example.policies
+    }
+    permitted = {rule for example in examples if example.permit for rule in example.policies}
+    for info in policies.policies:
+        missing = []
+        if info.effect == "permit":
+            if info.id not in permitted:
+                missing.append(("no example that it permits", "ไม่มีตัวอย่างที่กติกานี้อนุญาต"))
+            if not _withheld(policies, info.id, examples):
+                missing.append(("no refused example that it would not permit", "ไม่มีตัวอย่างที่กติกานี้ไม่อนุญาต"))
+        elif info.id not in refused:
+            missing.append(("no example that it refuses: no example reaches it", "ไม่มีตัวอย่างที่กติกานี้ปฏิเสธ"))
+        elif info.id not in paired:
+            missing.append(("no refused example made from a permitted one", "ไม่มีตัวอย่างปฏิเสธที่สร้างจากตัวอย่างอนุญาต"))
+        for en, th in missing:
+            yield Problem(info.file, info.id, en, th)
+
+
+def _withheld(policies: PolicySet, rule: str, examples: Iterable[Example]) -> bool:
+    """Whether the rule that permits, alone, does not permit some refused example."""
+    alone = policies.only(rule).cedar
+    for example in examples:
+        if example.permit:
+            continue
+        try:
+            request, entities = cedar_request(example.facts)
+        except (TypeError, ValueError):  # facts that cannot be judged say nothing about the rule
+            continue
+        if not cedarpy.is_authorized(request, alone, entities).allowed:
+            return True
+    return False

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -106,9 +107,15 @@ def _parse(file: str, text: str, schema: cedarpy.Schema | None, problems: list[P
         if _POLICY_ID.fullmatch(name) is None or name in _OWN_IDS:
             problem(name, "no @id of lower-case letters, digits and hyphens", "ไม่มี @id ที่เป็นอักษรเล็ก ตัวเลข และขีด")
             continue
-        _check_notes(cedar["effect"], notes, lambda en, th, name=name: problem(name, en, th))
+        _check_notes(cedar["effect"], notes, partial(problem, name))
         texts = {key: notes.get(key, "") for key in (*_ALWAYS, *_ON_FORBID, "fields")}
-        found.append(_Parsed(PolicyInfo(id=name, effect=cedar["effect"], file=file, **texts), cedar))
+        policy = _Parsed(PolicyInfo(id=name, effect=cedar["effect"], file=file, **texts), cedar)
+        try:
+            _handle([policy])
+        except (TypeError, ValueError):  # the JSON form allows less depth than the text
+            problem(name, "too long or too deeply nested to be loaded", "ยาวหรือซ้อนลึกเกินกว่าจะใช้งานได้")
+            continue
+        found.append(policy)
     if schema is not None:
         for error in cedarpy.validate_policies(text, schema).errors:
             at = names.get(error.policy_id, "")
@@ -116,7 +123,7 @@ def _parse(file: str, text: str, schema: cedarpy.Schema | None, problems: list[P
     return found
 
 
-def _check_notes(effect: str, notes: Mapping[str, str], problem: Any) -> None:
+def _check_notes(effect: str, notes: Mapping[str, str], problem: Callable[[str, str], None]) -> None:
     """The annotations that a policy needs, and none that nobody reads."""
     for key in (*_ALWAYS, *(_ON_FORBID if effect == "forbid" else ())):
         if not notes.get(key, "").strip():
@@ -160,6 +167,13 @@ def parse(schema: str, files: Mapping[str, str]) -> tuple[list[_Parsed], list[Pr
     return found, problems
 
 
+def _handle(found: Iterable[_Parsed]) -> cedarpy.PolicySet:
+    """The parsed set, each policy under our own id."""
+    policies = {policy.info.id: policy.cedar for policy in found}
+    document = {"staticPolicies": policies, "templates": {}, "templateLinks": []}
+    return cedarpy.PolicySet.from_json_str(orjson.dumps(document).decode())
+
+
 @dataclass(frozen=True, slots=True)
 class PolicySet:
     """A set that validates. `digest`: SHA-256 (hex) over the sorted JSON of `as_json()`."""
@@ -181,19 +195,20 @@ class PolicySet:
                 f"the policy set does not validate: {where}: {first.en}",
                 f"ชุดกติกาไม่ผ่านการตรวจ: {where}: {first.th}",
             )
-        handle = {
-            "staticPolicies": {policy.info.id: policy.cedar for policy in found},
-            "templates": {},
-            "templateLinks": [],
-        }
         text = orjson.dumps({"schema": schema, "files": dict(files)}, option=orjson.OPT_SORT_KEYS)
         return PolicySet(
             schema=schema,
             files=MappingProxyType(dict(files)),
             digest=hashlib.sha256(text).hexdigest(),
             policies=tuple(policy.info for policy in found),
-            cedar=cedarpy.PolicySet.from_json_str(orjson.dumps(handle).decode()),
+            cedar=_handle(found),
         )
+
+    def only(self, *ids: str) -> PolicySet:
+        """These policies alone, to see what each says by itself. Not a set to judge by: it has no digest."""
+        found = [policy for policy in parse(self.schema, self.files)[0] if policy.info.id in ids]
+        infos = tuple(policy.info for policy in found)
+        return PolicySet(self.schema, self.files, "", infos, _handle(found))
 
     @staticmethod
     def from_folder(folder: Path) -> PolicySet:

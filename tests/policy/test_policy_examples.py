@@ -1,0 +1,56 @@
+"""Every example is decided as its folder says, and every policy is shown from both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.policy import Judge, PolicySet, check
+from gateway.policy.examples import Example
+
+EXAMPLES = Path(__file__).parents[2] / "policies" / "examples"
+NAMES = sorted(f"{path.parent.name}/{path.stem}" for path in EXAMPLES.glob("*/*.json"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_is_decided_as_its_folder_says(name: str, examples: dict[str, Example], judge: Judge) -> None:
+    example = examples[name]
+    decision = judge.judge([example.facts])
+    assert decision.permit is name.startswith("permit/")
+    assert set(decision.policies) == example.policies
+    assert {reason.code for reason in decision.reasons} == example.codes
+    assert decision.fields == (example.facts.fields if decision.permit else ())
+
+
+def test_the_shipped_policies_have_no_problem(policy_folder: Path) -> None:
+    assert check(policy_folder) == []
+
+
+def test_every_policy_has_a_permit_and_a_deny_example(policies: PolicySet, examples: dict[str, Example]) -> None:
+    """Counted here without the code that `check` counts with."""
+    refused_from_permitted: set[str] = set()
+    for example in examples.values():
+        if not example.permit and example.base.startswith("permit/") and example.base in examples:
+            refused_from_permitted |= example.policies
+    forbids = {info.id for info in policies.policies if info.effect == "forbid"}
+    assert len(forbids) > 50
+    assert forbids == refused_from_permitted
+    permits = {info.id for info in policies.policies if info.effect == "permit"}
+    assert permits == {"exchange-under-an-agreement"}
+    assert all(example.policies == permits for example in examples.values() if example.permit)
+
+
+def test_every_code_that_the_contract_names_is_given_by_some_policy(policies: PolicySet) -> None:
+    named = """
+        no_agreement agreement_not_yet_begun agreement_expired agreement_suspended agreement_revoked
+        agreement_incomplete client_not_covered purpose_not_covered unknown_purpose purpose_suspended
+        field_not_covered sensitive_basis_missing consent_required consent_withdrawn consent_paused
+        consent_expired consent_not_yet_begun consent_used_up consent_of_another_consumer
+        consent_of_another_subject consent_does_not_cover consent_collector_not_allowed
+        consent_assurance_too_low guardian_required consent_age_unconfirmed
+        classification_exceeds_clearance level_too_high officer_required officer_not_enrolled
+        officer_suspended client_suspended agency_suspended connector_disabled service_suspended
+        cross_border_not_covered quota_exceeded officer_quota_exceeded
+    """.split()
+    assert set(named) <= {info.code for info in policies.policies}
