@@ -7,6 +7,7 @@ Commands on the registers and the log are clients of the HTTP API and sign with 
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -40,6 +41,9 @@ app.add_typer(log.app, name="log")
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code; prints everything itself."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     screen = Screen(as_json="--json" in arguments)
     try:
         code = get_command(app).main(arguments, prog_name="linkage", standalone_mode=False)

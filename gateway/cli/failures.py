@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.client import ClientError, NotForUrl, Problem, Unreachable, UntrustedAnswer
-from gateway.errors import Reason
+from gateway.errors import GatewayError, Reason
 from gateway.keys import KeyFileError
 
 REFUSED = 1
@@ -95,7 +95,7 @@ _CLIENT_ERRORS: tuple[tuple[type[ClientError], str, str, str], ...] = (
 )
 
 
-def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:
+def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:  # noqa: PLR0911 - one return a kind
     """The error as a JSON body and as lines for a person."""
     if isinstance(error, Problem):
         return error.as_json(), _problem_lines(error)
@@ -106,6 +106,9 @@ def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:
         body, lines = _both("refused" if isinstance(error, Refused) else "wrong_use", error.thai, error.english)
         more_body = {"details": list(error.details)} if error.details else {}
         return {**body, **more_body}, [*lines, *(f"  - {detail}" for detail in error.details)]
+    if isinstance(error, GatewayError):
+        english = ": ".join(text for text in (error.title_en, error.detail_en) if text)
+        return _both(error.code, ": ".join(text for text in (error.title_th, error.detail_th) if text), english)
     if isinstance(error, KeyFileError):
         return _both("key_file", "ใช้ไฟล์กุญแจไม่ได้", str(error))
     if isinstance(error, OSError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,8 +11,9 @@ import typer
 from pydantic import ValidationError
 
 from gateway.cli.connection import local
-from gateway.cli.failures import WrongUse
+from gateway.cli.failures import Refused, WrongUse
 from gateway.cli.output import Screen
+from gateway.model.identifiers import REGISTER_ID
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -28,13 +31,18 @@ def init(
         str | None,
         typer.Option(help="The gateway's own base URL. (LINKAGE_ISSUER)", show_default="http://127.0.0.1:8440"),
     ] = None,
-    first_admin: Annotated[str, typer.Option(metavar="ID", help="The first administrator's operator id.")] = "admin",
+    first_admin: Annotated[str, typer.Option(metavar="NAME", help="The first administrator's operator id.")] = "admin",
+    policies: Annotated[
+        Path | None, typer.Option(help="The folder of the policy set.", show_default="the one that came with this")
+    ] = None,
 ) -> None:
     """เริ่มต้นเกตเวย์ / Makes a new gateway: its keys, its database, the first administrator's key."""
     from gateway import app
 
+    if not re.fullmatch(REGISTER_ID, first_admin):
+        raise WrongUse("รหัสผู้ดูแลระบบไม่อยู่ในรูปแบบที่กำหนด", "--first-admin takes small letters, digits, . _ and -")
     settings = read_settings(state_dir=state_dir, issuer=issuer)
-    key_file = app.initialise(settings, first_admin=first_admin)
+    key_file = app.initialise(settings, first_admin=first_admin, policies=policies or _shipped("policies"))
     body = {"operator": first_admin, "key_file": str(key_file), "state_dir": str(settings.state_dir)}
 
     def render() -> None:
@@ -55,7 +63,12 @@ def serve(
     """เปิดเกตเวย์ / Runs the gateway until it is told to stop. All other settings are LINKAGE_* variables."""
     from gateway import app
 
-    app.serve(read_settings(host=host, port=port, state_dir=state_dir))
+    settings = read_settings(host=host, port=port, state_dir=state_dir)
+    _require_free(settings.host, settings.port)
+    try:
+        app.serve(settings)
+    except app.NotInitialised as error:
+        raise Refused("เกตเวย์ยังไม่ได้เริ่มต้น เรียก `linkage init` ก่อน", str(error)) from None
 
 
 @local
@@ -71,6 +84,27 @@ def demo(
     code = demonstration.run(once=once, port=port, state_dir=state_dir)
     if code:
         raise typer.Exit(code)
+
+
+def _shipped(name: str) -> Path:
+    """A folder that lies beside the package (a checkout, the container image), or in the working directory."""
+    beside = Path(__file__).resolve().parents[2] / name
+    return beside if beside.is_dir() else Path(name)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refused where the address cannot be listened on: said here, before anything starts."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, address in found:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        raise Refused(
+            f"เปิดพอร์ต {port} ที่ {host} ไม่ได้ เลือกพอร์ตอื่นด้วย --port",
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port",
+        ) from None
 
 
 def read_settings(**given: Any) -> Settings:

@@ -107,13 +107,12 @@ class Screen:
 
     def table(self, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> None:
         """Rows under two-line headings (Thai, English)."""
-        console = _console(sys.stdout)
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for thai, english in columns:
             table.add_column(Text(f"{thai}\n{english}"), overflow="fold")
         for row in rows:
             table.add_row(*(Text(visible(brief(cell))) for cell in row))
-        console.print(table)
+        _print(table)
 
     def fields(self, body: Mapping[str, Any], titles: Mapping[str, tuple[str, str]] | None = None) -> None:
         """One record, a line for each of its fields; lists of objects are indented below."""
@@ -122,7 +121,7 @@ class Screen:
             thai = (titles or {}).get(name, ("", ""))[0]
             label = f"{name} ({thai})" if thai else name
             grid.add_row(Text(visible(label)), Text(visible(_lines(value))))
-        _console(sys.stdout).print(grid)
+        _print(grid)
 
     def raw(self, text: str) -> None:
         """Exactly this text, in UTF-8."""
@@ -150,6 +149,14 @@ def _console(file: IO[str]) -> Console:
         # A pipe or a file has no width: rows stay whole, for grep and for reading later.
         console.width = 4000
     return console
+
+
+def _print(table: Table) -> None:
+    console = _console(sys.stdout)
+    with console.capture() as captured:
+        console.print(table)
+    # The padding behind each line's last cell is no one's.
+    _write(sys.stdout, "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def _write(file: IO[str], text: str) -> None:
