@@ -12,7 +12,6 @@ signature years later.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import time
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 from pydantic import ValidationError
 
-from gateway.catalogue import services_of
+from gateway.catalogue import digest_of, services_of
 from gateway.current import Current, Holding
 from gateway.errors import Conflict, GatewayError, Moved, Overloaded
 from gateway.errors import MalformedRequest as Malformed
@@ -175,7 +174,7 @@ def _book(holding: Holding, signed: Signed) -> Book:
         if not isinstance(registration, dict):
             raise Malformed("registration must be an object", "registration ต้องเป็นออบเจกต์")
         proposed = services_of(registration)
-        digest = hashlib.sha256(canonical(registration)).hexdigest()
+        digest = digest_of(registration)
     return Book(holding.registers, holding.services, proposed, digest)
 
 

@@ -1,0 +1,30 @@
+"""Fixtures for the whole suite: one gateway with its agencies for each test process, and where things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness import RunningGateway, running
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """(gateway, agencies by name), seeded; shared, so a test puts back what it changes."""
+    with running(tmp_path_factory.mktemp("world")) as pair:
+        yield pair
+
+
+@pytest.fixture
+def running_gateway(world: Any) -> RunningGateway:
+    """The shared gateway."""
+    return world[0]
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The checkout's root."""
+    return Path(__file__).resolve().parent.parent
