@@ -19,7 +19,8 @@ import httpx
 from gateway.app import free_port, initialise
 from gateway.catalogue import digest_of, read_folder
 from gateway.client import Gateway
-from gateway.keys import new_key, public_key, write_key
+from gateway.client.signing import ASSERTION_TYPE, assertion
+from gateway.keys import new_key, public_key, read_key, write_key
 from gateway.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -276,3 +277,18 @@ def running(state: Path, *, agencies: tuple[str, ...] = ("dopa", "nhso"), **sett
         gateway.stop()
         for agency in held.values():
             agency.stop()
+
+
+def token_of(gateway: RunningGateway, name: str, scope: str = "exchange") -> str:
+    """An access token, for what speaks HTTP without the Python client."""
+    response = httpx.post(
+        f"{gateway.url}/oauth/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion(read_key(gateway.keys / f"{name}.jwk"), name, gateway.url),
+            "scope": scope,
+        },
+        trust_env=False,
+    )
+    return str(response.raise_for_status().json()["access_token"])
