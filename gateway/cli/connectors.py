@@ -12,8 +12,7 @@ from gateway.cli.agreements import Yes, confirmed
 from gateway.cli.connection import Remote, local, remote
 from gateway.cli.connector_folders import read_registration
 from gateway.cli.failures import Refused
-from gateway.cli.output import Screen, brief
-from gateway.cli.register_views import services_of
+from gateway.cli.output import Screen
 from gateway.cli.registers import Reason, register_app
 
 app = register_app("connector", "ตัวเชื่อมต่อหน่วยงานเจ้าของข้อมูล / Connectors", suspendable=False)
@@ -101,20 +100,6 @@ def _read_first(remote: Remote, agency: str, yes: bool) -> str:
     pending: Any = record.get("pending")
     if not isinstance(pending, dict) or not isinstance(pending.get("digest"), str):
         raise Refused("ไม่มีการลงทะเบียนที่รออนุมัติ", "no registration of this agency waits for approval")
-    shown = {
-        "id": agency,
-        "digest": pending["digest"],
-        "registered_by": pending.get("registered_by"),
-        "registered_at": pending.get("registered_at"),
-        "services": services_of(pending),
-        "endpoints": _endpoints_in(pending.get("registration")),
-    }
+    shown = {"id": agency, "pending": pending}
     confirmed(remote, "connector", shown, f"--digest {pending['digest']}", yes)
     return str(pending["digest"])
-
-
-def _endpoints_in(registration: Any) -> str:
-    services = registration.get("services") if isinstance(registration, dict) else None
-    items = services.values() if isinstance(services, dict) else services or []
-    endpoints = (item.get("connector", {}).get("endpoint") for item in items if isinstance(item, dict))
-    return ", ".join(dict.fromkeys(brief(endpoint) for endpoint in endpoints))

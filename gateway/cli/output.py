@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, Any
 
 import orjson
+import yaml
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -22,8 +23,9 @@ from rich.text import Text
 _HARMFUL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """C0 and C1 controls but the line feed, lone surrogates, and what turns the direction of writing."""
 
-_LONG_NUMBER = re.compile(r"\d(?:[\s._/-]{0,2}\d){11,}")
-"""Twelve digits or more, however they are grouped, in any script: a citizen ID, or a mistyped one."""
+_LONG_NUMBER = re.compile(r"(?P<ours>[0-9a-f]{32,}|\b[a-z]{1,8}_[0-9a-z]{26}\b)|\d(?:[\s._/-]{0,2}\d){11,}")
+"""Twelve digits or more, however they are grouped, in any script: a citizen ID, or a mistyped one. `ours`: digests
+and ids of the gateway's own, in which digits may meet by chance."""
 
 _FORMULA = tuple("=+-@\t\r＝＋－＠")
 """What makes a spreadsheet take a cell for a formula (the full-width forms too)."""
@@ -36,7 +38,11 @@ def visible(text: str) -> str:
 
 def masked(text: str) -> str:
     """`text` with every long number left out: for errors, which never name an identifier."""
-    return _LONG_NUMBER.sub("[…]", text)
+    return _LONG_NUMBER.sub(lambda found: found[0] if _is_ours(found["ours"]) else "[…]", text)
+
+
+def _is_ours(text: str | None) -> bool:
+    return text is not None and not text.isdigit()
 
 
 def masked_body(value: Any) -> Any:
@@ -74,7 +80,7 @@ def brief(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, dict) and set(value) == {"th", "en"}:
+    if _is_title(value):
         return f"{value['th']} ({value['en']})"
     if isinstance(value, dict):
         return ", ".join(f"{name}: {brief(item)}" for name, item in value.items() if item not in (None, [], {}))
@@ -138,9 +144,15 @@ class Screen:
 
 
 def _lines(value: Any) -> str:
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return "\n".join(brief(item) for item in value)
+    """A value in one line where it is flat, else indented as YAML."""
+    items = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    if any(isinstance(item, (dict, list)) for item in items) and not all(_is_title(item) for item in items):
+        return yaml.safe_dump(value, allow_unicode=True, sort_keys=False, width=10_000).rstrip("\n")
     return brief(value)
+
+
+def _is_title(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"th", "en"}
 
 
 def _console(file: IO[str]) -> Console:

@@ -129,6 +129,19 @@ def show_list(screen: Screen, kind: str, records: Iterable[Json]) -> None:
 
 
 def show_record(screen: Screen, kind: str, record: Json) -> None:
-    """One record, a line a field."""
+    """One record, a line a field: those of the register's table first. A connector's schemas are left to `--json`."""
     titles = {english: (thai, english) for thai, english, _ in COLUMNS[kind]}
-    screen.show(dict(record), lambda: screen.fields(record, titles))
+    shown = {name: record[name] for name in (*titles, *record) if name in record}
+    if kind == "connector":
+        shown = {**shown, "registration": _outline(record), "pending": _outline(record.get("pending") or {})}
+    screen.show(dict(record), lambda: screen.fields(shown, titles))
+
+
+def _outline(record: Json) -> dict[str, Any] | None:
+    """What is registered, in brief: digest, and each service with its endpoint."""
+    registration = record.get("registration")
+    if not isinstance(registration, dict):
+        return None
+    services = (item for item in registration.get("services") or [] if isinstance(item, dict))
+    endpoints = {str(item.get("id")): (item.get("connector") or {}).get("endpoint") for item in services}
+    return {"digest": record.get("digest"), "registered_by": record.get("registered_by"), "services": endpoints}

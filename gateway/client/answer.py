@@ -68,6 +68,10 @@ class Answer:
     sealed_by: str | None
     body: Mapping[str, Any] = field(repr=False)
 
+    def __getitem__(self, name: str) -> Any:
+        """A part of the body by its name, as in `answer["data"]`."""
+        return self.body[name]
+
     def as_json(self) -> dict[str, Any]:
         """The body as the gateway sent it."""
         return dict(self.body)
