@@ -1,0 +1,48 @@
+"""What everyone with a token may know of a service: its catalogue entry."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.model.service import Service
+
+_OURS: Final = frozenset({"freshness", "contacts", "test_identifier"})
+"""What `Service.metadata` carries beside the 14 fields of มรด. 3-1:2565."""
+
+
+def describe(service: Service) -> dict[str, Any]:
+    """The public entry of `service`: no endpoint, no settings, no mapping.
+
+    `echo`: `checked` where another person's answer is caught by the identifier in it, `none` where the source
+    names none. `level` as written in มสพร. 8-2565 (`02`).
+    """
+    metadata = service.metadata
+    return {
+        "id": service.id,
+        "agency": service.agency,
+        "title": service.title_en,
+        "title_th": service.title_th,
+        "identifier": service.identifier_kind.value,
+        "category": service.category,
+        "level": f"{service.level:02}",
+        "officer_required": service.officer_required,
+        "deadline_seconds": service.deadline,
+        "freshness": metadata["freshness"],
+        "hours": service.hours,
+        "echo": "checked" if service.echo else "none",
+        "contacts": metadata["contacts"],
+        "metadata": {key: value for key, value in metadata.items() if key not in _OURS},
+        "fields": [
+            {
+                "name": field.name,
+                "title": field.title_en,
+                "title_th": field.title_th,
+                "level": f"{field.level:02}",
+                "pdpa": field.pdpa,
+                "sensitive": field.sensitive,
+                **({"tgix": field.tgix} if field.tgix else {}),
+            }
+            for field in service.fields.values()
+        ],
+        "digest": service.digest,
+    }
