@@ -11,7 +11,7 @@ from gateway.errors import MalformedRequest
 from gateway.policy.examples import Example, read_examples
 from gateway.policy.judge import Judge
 from gateway.policy.policyset import PolicySet, Problem, parse, read_folder
-from gateway.policy.request import cedar_request
+from gateway.policy.request import Requests
 
 
 def check(folder: Path) -> list[Problem]:
@@ -83,12 +83,12 @@ def _without_example(policies: PolicySet, examples: list[Example]) -> Iterable[P
 
 def _withheld(policies: PolicySet, rule: str, examples: Iterable[Example]) -> bool:
     """Whether the rule that permits, alone, does not permit some refused example."""
-    alone = policies.only(rule).cedar
+    alone, requests = policies.only(rule).cedar, Requests(policies.typed)
     for example in examples:
         if example.permit:
             continue
         try:
-            request, entities = cedar_request(example.facts)
+            request, entities = requests.of(example.facts)
         except (TypeError, ValueError):  # facts that cannot be judged say nothing about the rule
             continue
         if not cedarpy.is_authorized(request, alone, entities).allowed:

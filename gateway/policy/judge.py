@@ -23,7 +23,7 @@ from gateway.errors import Reason
 from gateway.model.exchange import Decision, Facts
 from gateway.model.parties import Term
 from gateway.policy.policyset import PolicyInfo, PolicySet
-from gateway.policy.request import InconsistentFacts, cedar_request, needs_consent, sensitive_fields
+from gateway.policy.request import InconsistentFacts, Requests, needs_consent, sensitive_fields
 
 QUOTA_CODES = frozenset({"quota_exceeded", "officer_quota_exceeded"})
 """The reason codes that time alone cures: a refusal for nothing else is a 429."""
@@ -42,10 +42,12 @@ def officer_quota_key(agreement: str, term: str, client: str, officer: str) -> s
 
 
 class Judge:
-    """Applies one policy set. Holds no state of its own; may be used from several threads."""
+    """Applies one policy set. May be used from several threads; keeps nothing of one question for the next but
+    the parsed entities, by value."""
 
     def __init__(self, policies: PolicySet) -> None:
         self.policies = policies
+        self._requests = Requests(policies.typed)
         self._place = {policy.id: place for place, policy in enumerate(policies.policies)}
 
     def judge(self, candidates: Sequence[Facts]) -> Decision:
@@ -72,16 +74,17 @@ class Judge:
     def _judge_one(self, facts: Facts) -> Decision:
         """The decision on one candidate; a fault in judging is a refusal."""
         try:
-            request, entities = cedar_request(facts)
+            request, entities = self._requests.of(facts)
             result = cedarpy.is_authorized(request, self.policies.cedar, entities)
-            return self._read(facts, result)
+            return self.read(facts, result)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as fault:  # a panic in Cedar's native code is no Exception
             _report(fault)
             return self._refusal(facts, [_failed()], ())
 
-    def _read(self, facts: Facts, result: cedarpy.AuthzResult) -> Decision:
+    def read(self, facts: Facts, result: cedarpy.AuthzResult) -> Decision:
+        """What Cedar's answer on `facts` comes to (steps 3 to 5)."""
         determining = sorted(
             (name for name in result.diagnostics.reasons if name in self._place), key=self._place.__getitem__
         )

@@ -183,6 +183,7 @@ class PolicySet:
     digest: str
     policies: tuple[PolicyInfo, ...] = field(repr=False)
     cedar: cedarpy.PolicySet = field(repr=False, compare=False)
+    typed: cedarpy.Schema = field(repr=False, compare=False)
 
     @staticmethod
     def of(schema: str, files: Mapping[str, str]) -> PolicySet:
@@ -202,13 +203,14 @@ class PolicySet:
             digest=hashlib.sha256(text).hexdigest(),
             policies=tuple(policy.info for policy in found),
             cedar=_handle(found),
+            typed=cedarpy.Schema.from_str(schema),
         )
 
     def only(self, *ids: str) -> PolicySet:
         """These policies alone, to see what each says by itself. Not a set to judge by: it has no digest."""
         found = [policy for policy in parse(self.schema, self.files)[0] if policy.info.id in ids]
         infos = tuple(policy.info for policy in found)
-        return PolicySet(self.schema, self.files, "", infos, _handle(found))
+        return PolicySet(self.schema, self.files, "", infos, _handle(found), self.typed)
 
     @staticmethod
     def from_folder(folder: Path) -> PolicySet:

@@ -9,7 +9,7 @@ costs some 2 µs to read in, an entity reference 8).
 from __future__ import annotations
 
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import cedarpy
@@ -51,11 +51,11 @@ def milliseconds(moment: datetime) -> int:
 
 def term_name(agreement: str, term: str) -> str:
     """The id of a term's entity."""
-    return f"{agreement}/{term}"
+    return agreement + "/" + term
 
 
-@lru_cache(maxsize=HANDLES, typed=True)
 def _entities(
+    schema: cedarpy.Schema,
     client: tuple[str, str, int, bool],
     consumer: tuple[str, str, frozenset[str]],
     service: tuple[str, int, str, bool, str],
@@ -63,7 +63,10 @@ def _entities(
     agreement: tuple[str, str, bool, frozenset[str], str, str, date, date, str] | None,
     term: Term | None,
 ) -> cedarpy.Entities:
-    """The parsed entities of these values and of nothing else."""
+    """The parsed entities of these values and of nothing else, typed as the schema has them.
+
+    Raises ValueError where a value is not of the schema's type.
+    """
     client_id, client_status, clearance, cross_border = client
     consumer_id, consumer_status, groups = consumer
     service_id, level, category, officer_required, connector = service
@@ -97,7 +100,7 @@ def _entities(
     ]
     if agreement is not None and term is not None:
         entities.append(_term_entity(agreement, term))
-    return cedarpy.Entities.from_json_str(orjson.dumps(entities).decode())
+    return cedarpy.Entities.from_json_str(orjson.dumps(entities).decode(), schema)
 
 
 def _term_entity(
@@ -122,7 +125,8 @@ def _term_entity(
         "purpose": term.purpose,
         "fields": sorted(term.fields),
         "lawful_basis": term.lawful_basis,
-        "authority": term.authority_en and term.authority_th,
+        "authority_en": term.authority_en,
+        "authority_th": term.authority_th,
         "oia_ground": term.oia_ground,
         "notice": term.notice,
         "sensitive_basis": term.sensitive_basis,
@@ -147,14 +151,34 @@ def needs_consent(term: Term, sensitive: list[str]) -> bool:
     return term.lawful_basis == "consent" or (bool(sensitive) and term.sensitive_basis == "consent")
 
 
-def cedar_request(facts: Facts) -> tuple[dict[str, Any], cedarpy.Entities]:
-    """The request and the entities that Cedar judges. Raises InconsistentFacts, and what wrong types raise."""
+class Requests:
+    """Puts facts into the shape of one set's schema, and keeps the parsed entities (thread-safe)."""
+
+    def __init__(self, schema: cedarpy.Schema) -> None:
+        self._entities = lru_cache(maxsize=HANDLES)(partial(_entities, schema))
+
+    def of(self, facts: Facts) -> tuple[dict[str, Any], cedarpy.Entities]:
+        """The request and the entities that Cedar judges. Raises InconsistentFacts, and what wrong types raise."""
+        request, key = _request(facts)
+        return request, self._entities(*key)
+
+
+def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
+    """The request, and the values that its entities are made of."""
     client, consumer, service, source = facts.client, facts.consumer, facts.service, facts.source
     agreement, term = facts.agreement, facts.term
     if facts.caller.id != client.id or client.agency != consumer.id or service.agency != source.id:
         raise InconsistentFacts("caller, client, agencies and service do not belong together")
     if consumer.id == source.id and consumer != source:
         raise InconsistentFacts("two readings of one agency")
+    sets = [consumer.groups]
+    if agreement is not None and term is not None:
+        sets += (agreement.clients, term.fields)
+    if facts.consent is not None:
+        sets.append(facts.consent.fields)
+    # A text would pass for the set of its letters, and no set of clients for all of them.
+    if type(facts.fields) is not tuple or any(type(own) is not frozenset for own in sets):
+        raise InconsistentFacts("not a set of texts where one belongs")
     if (agreement is None) != (term is None):
         raise InconsistentFacts("half an agreement")
     known = service.fields
@@ -191,7 +215,7 @@ def cedar_request(facts: Facts) -> tuple[dict[str, Any], cedarpy.Entities]:
         )
         context["term"] = _ref("Term", term_name(agreement.id, term.id))
         _add_term_facts(context, facts, term, sensitive)
-    entities = _entities(
+    key = (
         (client.id, client.status, client.clearance, client.cross_border),
         (consumer.id, consumer.status, consumer.groups),
         (service.id, level, service.category, service.officer_required, facts.connector_status),
@@ -205,14 +229,14 @@ def cedar_request(facts: Facts) -> tuple[dict[str, Any], cedarpy.Entities]:
         "resource": {"type": "Service", "id": service.id},
         "context": orjson.dumps(context).decode(),
     }
-    return request, entities
+    return request, key
 
 
 def _add_term_facts(context: dict[str, Any], facts: Facts, term: Term, sensitive: list[str]) -> None:
     """Quotas, and the consent where the term stands on one."""
-    if term.quota_per_day:
+    if term.quota_per_day != 0:
         context["quota_left"] = term.quota_per_day - facts.quota_used
-    if term.quota_per_officer_per_day:
+    if term.quota_per_officer_per_day != 0:
         context["officer_counted"] = True
         if facts.officer_named:
             context["officer_quota_left"] = term.quota_per_officer_per_day - facts.officer_quota_used

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,5 +53,5 @@ def test_every_code_that_the_contract_names_is_given_by_some_policy(policies: Po
         classification_exceeds_clearance level_too_high officer_required officer_not_enrolled
         officer_suspended client_suspended agency_suspended connector_disabled service_suspended
         cross_border_not_covered quota_exceeded officer_quota_exceeded
-    """.split()
-    assert set(named) <= {info.code for info in policies.policies}
+    """
+    assert set(re.findall(r"\w+", named)) <= {info.code for info in policies.policies}
