@@ -1,0 +1,75 @@
+# What a fresh machine needs: Python 3.11 or newer, and make. Everything else goes into .venv.
+#
+#   make demo [ARGS=--once]   the whole gateway with made-up agencies and people
+#   make test  make check     the tests; style, types and the layers
+#   make bench                how fast it is here
+#   make lock                 pins the dependencies anew
+#   make clean                removes what the others made
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench lock clean
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+PYTHON ?=
+ARGS ?=
+COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command 'make lock'
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+setup: $(STAMP)
+
+# The stamp is written last: an install that was interrupted is begun anew.
+$(STAMP): requirements.lock pyproject.toml
+	@set -e; found=; \
+	for candidate in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python); do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			found=$$candidate; break; \
+		fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+		echo 'ต้องใช้ Python 3.11 ขึ้นไป ติดตั้งแล้วลองใหม่ หรือระบุด้วย make PYTHON=/path/to/python3' >&2; \
+		echo 'Python 3.11 or newer is needed: install it and try again, or name one: make PYTHON=/path/to/python3' >&2; \
+		exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$$found ไม่มีโมดูล venv (บน Debian และ Ubuntu: ติดตั้งแพ็กเกจ python3-venv)" >&2; \
+		echo "$$found lacks the venv module (on Debian and Ubuntu: install the package python3-venv)" >&2; \
+		exit 1; \
+	fi; \
+	echo 'กำลังติดตั้งลงใน .venv (ครั้งแรกครั้งเดียว ประมาณหนึ่งนาที)'; \
+	echo 'Installing into .venv (about a minute, once)'; \
+	if [ -e $(STAMP) ] && $(BIN)/python -c '' 2>/dev/null; then rm -f $(STAMP); else "$$found" -m venv --clear .venv; fi; \
+	$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --require-hashes -r requirements.lock; \
+	$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+	touch $(STAMP); \
+	echo 'ติดตั้งเสร็จแล้ว / Installed.'
+
+demo: $(STAMP)
+	@exec $(BIN)/linkage demo $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	@exec $(BIN)/python -m bench $(ARGS)
+
+# Two locks: everything (for work on it), and what the image needs to build and serve.
+lock:
+	@command -v uv >/dev/null || { echo 'make lock ต้องใช้ uv / make lock needs uv: pip install uv' >&2; exit 1; }
+	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
+	echo setuptools | $(COMPILE) -c requirements.lock pyproject.toml - -o requirements.serve.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info demo-state bench-result \
+		.pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
