@@ -1,6 +1,7 @@
 """The registers: agencies, groups, clients, officers, operators, purposes, connectors, agreements."""
 
-from gateway.registers.acts import Act, Book, perform
+from gateway.registers.acting import Act, Book
+from gateway.registers.acts import perform
 from gateway.registers.candidates import candidates
 from gateway.registers.forms import FORMS, Form
 from gateway.registers.snapshot import KINDS, Record, Registers, read_rows

@@ -1,0 +1,185 @@
+"""Acts about agencies, groups, purposes, clients, officers and operators."""
+
+from __future__ import annotations
+
+from gateway.errors import Conflict, NotFound
+from gateway.registers import forms
+from gateway.registers.acting import (
+    Act,
+    Book,
+    as_form,
+    changed_record,
+    existing,
+    new_record,
+    require_admin,
+    require_fresh,
+    require_owner,
+    switched,
+    target,
+)
+from gateway.registers.snapshot import Record
+
+# -- agencies, groups, purposes -------------------------------------------------------------------------------
+
+
+def add_agency(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.AddAgency)
+    require_admin(act)
+    require_fresh(book, "agency", form.id)
+    return new_record(act, "agency", form.id)
+
+
+def switch_agency(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.Named)
+    require_owner(act, form.id, or_admin=True)
+    return switched(act, existing(book, "agency", form.id), target(act))
+
+
+def add_group(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.AddGroup)
+    require_admin(act)
+    require_fresh(book, "group", form.id)
+    for member in form.members:
+        existing(book, "agency", member)
+    return new_record(act, "group", form.id)
+
+
+def membership(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.Membership)
+    require_admin(act)
+    record = existing(book, "group", form.id)
+    existing(book, "agency", form.agency)
+    joins, member = act.name == "group.join", form.agency in record["members"]
+    if joins == member:
+        raise Conflict("the membership is already so", "สมาชิกภาพเป็นเช่นนั้นอยู่แล้ว")
+    members = [*record["members"], form.agency] if joins else [m for m in record["members"] if m != form.agency]
+    return changed_record(act, record, members=members)
+
+
+def add_purpose(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.AddPurpose)
+    require_admin(act)
+    require_fresh(book, "purpose", form.code)
+    return new_record(act, "purpose", form.code)
+
+
+def switch_purpose(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.NamedPurpose)
+    require_admin(act)
+    return switched(act, existing(book, "purpose", form.code), target(act))
+
+
+# -- clients, officers, operators and their keys --------------------------------------------------------------
+
+
+def add_client(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.AddClient)
+    require_admin(act)
+    existing(book, "agency", form.agency)
+    require_fresh(book, "client", form.id)
+    require_fresh(book, "operator", form.id)
+    return new_record(act, "client", form.id, keys=[key.as_dict() for key in form.keys], revoked_kids=[])
+
+
+def switch_client(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.Named)
+    record = existing(book, "client", form.id)
+    require_owner(act, record["agency"], or_admin=True)
+    return switched(act, record, target(act))
+
+
+def _key_holder(act: Act) -> str:
+    return act.form.id if isinstance(act.form, forms.AddKey) else as_form(act, forms.RevokeKey).id
+
+
+def client_key(act: Act, book: Book) -> Record:
+    record = existing(book, "client", _key_holder(act))
+    require_owner(act, record["agency"], or_admin=True)
+    return _with_keys(act, record)
+
+
+def operator_key(act: Act, book: Book) -> Record:
+    """Nobody can slip a key of their own under another's name: only oneself, or an owner for an owner."""
+    record = existing(book, "operator", _key_holder(act))
+    own = act.operator.id == record["id"]
+    if act.name == "operator.key.revoke":
+        if not own:
+            require_owner(act, record.get("agency") or "", or_admin=True)
+    elif not own:
+        if record["role"] == "owner":
+            require_owner(act, record["agency"])
+        else:
+            require_admin(act)
+    return _with_keys(act, record)
+
+
+def _with_keys(act: Act, record: Record) -> Record:
+    held = {key["kid"] for key in record["keys"]}
+    if isinstance(act.form, forms.AddKey):
+        if act.form.key.kid in held | set(record["revoked_kids"]):
+            raise Conflict("there is, or was, a key of this kid already", "มีหรือเคยมีกุญแจรหัสนี้แล้ว")
+        return changed_record(act, record, keys=[*record["keys"], act.form.key.as_dict()])
+    kid = as_form(act, forms.RevokeKey).kid
+    if kid not in held:
+        raise NotFound("there is no key of this kid", "ไม่พบกุญแจรหัสนี้")
+    return changed_record(
+        act,
+        record,
+        keys=[key for key in record["keys"] if key["kid"] != kid],
+        revoked_kids=[*record["revoked_kids"], kid],
+    )
+
+
+def add_officer(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.AddOfficer)
+    client = existing(book, "client", form.client)
+    require_owner(act, client["agency"], or_admin=True)
+    require_fresh(book, "officer", f"{form.client}:{form.code}")
+    return new_record(act, "officer", f"{form.client}:{form.code}")
+
+
+def switch_officer(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.NamedOfficer)
+    client = existing(book, "client", form.client)
+    require_owner(act, client["agency"], or_admin=True)
+    return switched(act, existing(book, "officer", f"{form.client}:{form.code}"), target(act))
+
+
+def add_operator(act: Act, book: Book) -> Record:
+    """The first owner of an agency is enrolled by an administrator; from then on owners enrol owners."""
+    form = as_form(act, forms.AddOperator)
+    if form.agency is not None:
+        existing(book, "agency", form.agency)
+    if form.role == "owner":
+        owners = [
+            record
+            for record in book.registers.records["operator"].values()
+            if record["role"] == "owner" and record["agency"] == form.agency
+        ]
+        if owners:
+            require_owner(act, form.agency or "")
+        else:
+            require_admin(act)
+    else:
+        require_admin(act)
+    require_fresh(book, "operator", form.id)
+    require_fresh(book, "client", form.id)
+    return new_record(act, "operator", form.id, keys=[key.as_dict() for key in form.keys], revoked_kids=[])
+
+
+def switch_operator(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.Named)
+    record = existing(book, "operator", form.id)
+    if record["role"] == "owner":
+        require_owner(act, record["agency"], or_admin=target(act) == "suspended")
+    else:
+        require_admin(act)
+    if record["role"] == "admin" and target(act) == "suspended":
+        others = [
+            other
+            for other in book.registers.operators.values()
+            if other.role == "admin" and other.status == "active" and other.id != form.id
+        ]
+        if not others:
+            raise Conflict("this is the last active administrator", "เป็นผู้ดูแลระบบคนสุดท้ายที่ยังใช้งานได้")
+    return switched(act, record, target(act))
