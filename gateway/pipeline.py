@@ -233,11 +233,10 @@ class Pipeline:
                 return Receipt(self.log.origin, appended.entries[0].hex(), appended.indexes[0])
             except Moved:
                 holding = await self.current.refresh()
-                service = holding.services.get(question.service)
-                if service is None:
-                    break
-                decision = await self._judge(holding, caller, question, service, reserved=1)
-                if not decision.permit or not set(decided.decision.fields) <= set(decision.fields):
+                service = holding.services.get(question.service, decided.service)
+                same = replace(question, fields=decided.decision.fields)
+                decision = await self._judge(holding, caller, same, service, reserved=1)
+                if not decision.permit:
                     break
         reasons = tuple(reason.code for reason in decision.reasons)
         entry = self.log.closed("withheld", decided.exchange_id, subject=decided.subject, reasons=reasons)
