@@ -14,7 +14,7 @@ from gateway.exchangelog.entry import OpenedEntry, open_entry
 from gateway.exchangelog.vault import Vault
 from gateway.store import Connection
 
-SLICE = 64
+SLICE = 128
 _OPENERS = ("exchange.decided", "exchange.refused")
 _INSERT = (
     "INSERT INTO exchanges (exchange, opened_idx, closed_idx, opened_at, closed_at, outcome, consumer, client, officer,"

@@ -37,13 +37,7 @@ def candidates(
         return (not in_force, term is None, term is None or not (asked is None or asked <= term.fields))
 
     pairs.sort(key=unlikely)
-    connector = registers.record("connector", service.agency)
-    if connector is None:
-        connector_status = "unknown"
-    elif service.id in connector["disabled_services"]:
-        connector_status = "disabled"
-    else:
-        connector_status = connector["status"]
+    connector_status = _connector_status(registers, service)
     return [
         Facts(
             now=moment,
@@ -63,6 +57,16 @@ def candidates(
         )
         for agreement, term in (pairs or [(None, None)])
     ]
+
+
+def _connector_status(registers: Registers, service: Service) -> str:
+    """active, disabled, or unknown where the agency's approved registration does not offer the service."""
+    connector = registers.record("connector", service.agency)
+    if connector is None or connector["registration"] is None:
+        return "unknown"
+    if not any(offered["id"] == service.id for offered in connector["registration"]["services"]):
+        return "unknown"
+    return "disabled" if service.id in connector["disabled_services"] else str(connector["status"])
 
 
 def _fields(question: Question, term: Term | None) -> tuple[str, ...]:

@@ -48,6 +48,13 @@ class Connection:
     def _sql(self, statement: str) -> str:
         return statement if self.dialect == "sqlite" else statement.replace("?", "%s")
 
+    def durable(self, wanted: bool) -> None:
+        """Whether commits wait for the disk. Only for what can be made again from the log; on from the start."""
+        if self.dialect == "sqlite":
+            self._raw.execute(f"PRAGMA synchronous={'FULL' if wanted else 'NORMAL'}")
+        else:
+            self._raw.execute(f"SET synchronous_commit TO {'on' if wanted else 'off'}")
+
     def begin(self) -> None:
         """Starts a transaction that writes."""
         self._raw.execute("BEGIN IMMEDIATE" if self.dialect == "sqlite" else "BEGIN")
