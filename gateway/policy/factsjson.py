@@ -148,7 +148,7 @@ def facts_as_json(facts: Facts) -> dict[str, Any]:
 
 
 def _chosen(agreement: Agreement | None, name: str | None) -> Term | None:
-    if agreement is None and name is None:
+    if name is None:
         return None
     for term in agreement.terms if agreement else ():
         if term.id == name:

@@ -8,7 +8,8 @@
 5. a refusal's rules become reasons, in the order of the policy files
 
 One exchange stands on one term, never on a union of several (PDPA s.22). Where none permits, the refusal
-with the fewest reasons is the answer: it says what lacks least. Nothing that goes wrong here escapes: it
+with the fewest reasons is the answer: it says what lacks least (and an agreement without any term for the
+purpose lacks more than one with a term). Nothing that goes wrong here escapes: it
 refuses, with the code `judgement_failed`.
 """
 
@@ -57,13 +58,15 @@ class Judge:
         Never raises; a fault in judging is a refusal.
         """
         best: Decision | None = None
+        least: tuple[int, bool] = (0, False)
         try:
             for facts in candidates:
                 decision = self._judge_one(facts)
                 if decision.permit:
                     return decision
-                if best is None or len(decision.reasons) < len(best.reasons):
-                    best = decision
+                lacks = (len(decision.reasons), facts.term is None)
+                if best is None or lacks < least:
+                    best, least = decision, lacks
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as fault:
@@ -156,7 +159,9 @@ def _quotas(facts: Facts, agreement: str, term: Term) -> tuple[tuple[str, int], 
 def _reasons(infos: Iterable[PolicyInfo], facts: Facts) -> list[Reason]:
     """What each rule says, where it stands, whom to ask, and which fields it is about."""
     agreement, term = facts.agreement, facts.term
-    clause = f"agreement {agreement.id} term {term.id}" if agreement and term else ""
+    clause = f"agreement {agreement.id}" if agreement else ""
+    if term:
+        clause += f" term {term.id}"
     ask = agreement.contact if agreement and agreement.contact else facts.source.id
     return [
         Reason(

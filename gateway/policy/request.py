@@ -180,8 +180,8 @@ def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
     # A text would pass for the set of its letters, and no set of clients for all of them.
     if type(facts.fields) is not tuple or any(type(own) is not frozenset for own in sets):
         raise InconsistentFacts("not a set of texts where one belongs")
-    if (agreement is None) != (term is None):
-        raise InconsistentFacts("half an agreement")
+    if agreement is None and term is not None:
+        raise InconsistentFacts("a term without its agreement")
     known = service.fields
     level = max([service.level, *(known[name].level for name in facts.fields if name in known)])
     sensitive = sensitive_fields(facts)
@@ -200,6 +200,8 @@ def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
         enrolled = facts.officer is not None and facts.officer.client == client.id
         context["officer"] = facts.officer.status if enrolled and facts.officer else "not_enrolled"
     agreement_key = None
+    if agreement is not None and term is None:
+        context["agreement_without_term"] = True
     if agreement is not None and term is not None:
         if all(own.id != term.id for own in agreement.terms):
             raise InconsistentFacts("a term of another agreement")

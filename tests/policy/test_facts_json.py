@@ -61,7 +61,6 @@ def put(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("agreement.terms.0.fields", None),
         ("agreement.terms.0.lawful_bases", "consent"),
         ("term", "another"),
-        ("term", None),
         ("agreement", None),
         ("consent.status", 1),
         ("consent.uses_left", "many"),

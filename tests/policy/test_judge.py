@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import cedarpy
@@ -152,6 +152,17 @@ class TestCandidates:
         assert judge.judge([worse, least, equal]).term == "least"
         assert judge.judge([worse, equal, least]).term == "equal"
 
+    def test_an_agreement_without_a_term_lacks_more_than_an_expired_term(self, judge: Judge, facts: Give) -> None:
+        bare = dataclasses.replace(facts("old-age-allowance"), term=None)
+        (reason,) = judge.judge([bare]).reasons
+        assert (reason.code, reason.clause) == ("purpose_not_covered", "agreement dopa-municipalities-person")
+        expired = facts("old-age-allowance")
+        assert expired.agreement is not None
+        gone = dataclasses.replace(expired.agreement, ends=date(2026, 10, 31))
+        expired = dataclasses.replace(expired, agreement=gone)
+        assert codes(judge, bare, expired) == ["agreement_expired"]
+        assert codes(judge, expired, bare) == ["agreement_expired"]
+
     def test_no_candidate_at_all_is_refused(self, judge: Judge) -> None:
         decision = judge.judge([])
         assert not decision.permit
@@ -217,11 +228,10 @@ def test_a_broken_attribute_denies(judge: Judge, facts: Give, member: str, attri
     assert decision.fields == ()
 
 
-def test_half_an_agreement_and_mixed_parties_are_refused(judge: Judge, facts: Give) -> None:
+def test_a_term_without_its_agreement_and_mixed_parties_are_refused(judge: Judge, facts: Give) -> None:
     base = facts("old-age-allowance")
     other_term = facts("land-transfer").term
     for broken in (
-        dataclasses.replace(base, term=None),
         dataclasses.replace(base, agreement=None),
         dataclasses.replace(base, term=other_term),
         dataclasses.replace(base, caller=dataclasses.replace(base.caller, id="another")),

@@ -92,8 +92,8 @@ def drop_every_permit_example(folder: Path) -> None:
 
 
 def drop_no_agreement_examples(folder: Path) -> None:
-    (folder / "examples" / "deny" / "no-agreement.json").unlink()
-    (folder / "examples" / "deny" / "unknown-purpose.json").unlink()
+    for name in ("no-agreement", "unknown-purpose", "purpose-without-term"):
+        (folder / "examples" / "deny" / f"{name}.json").unlink()
 
 
 def expect_another_policy(folder: Path) -> None:

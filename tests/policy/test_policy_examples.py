@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
+from gateway.catalogue import service_schema
 from gateway.policy import Judge, PolicySet, check
 from gateway.policy.examples import Example
 
@@ -40,6 +42,17 @@ def test_every_policy_has_a_permit_and_a_deny_example(policies: PolicySet, examp
     permits = {info.id for info in policies.policies if info.effect == "permit"}
     assert permits == {"exchange-under-an-agreement"}
     assert all(example.policies == permits for example in examples.values() if example.permit)
+
+
+def test_the_rules_know_every_category_that_a_field_can_be_registered_with(
+    judge: Judge, examples: dict[str, Example]
+) -> None:
+    """So that the catalogue and the rules do not drift apart."""
+    base = examples["permit/disability-allowance"].facts
+    for category in service_schema.PDPA:
+        fields = {name: dataclasses.replace(info, pdpa=category) for name, info in base.service.fields.items()}
+        asked = dataclasses.replace(base, service=dataclasses.replace(base.service, fields=fields))
+        assert judge.judge([asked]).permit, category
 
 
 def test_every_code_that_the_contract_names_is_given_by_some_policy(policies: PolicySet) -> None:
