@@ -34,6 +34,8 @@ def new(
     try:
         write_key(out, jwk)
     except FileExistsError:
+        if not out.is_file():
+            raise
         raise Refused(f"มีไฟล์ {out} อยู่แล้ว จึงไม่เขียนทับ", f"{out} is there already, and is not overwritten") from None
     public = public_key(jwk)
 

@@ -105,9 +105,9 @@ def _doubled(items: list[Item]) -> list[str]:
     seen: dict[tuple[str, str], str] = {}
     faults = []
     for item in items:
-        first = seen.setdefault((item.kind, item.id), item.at)
-        if first != item.at:
-            faults.append(f"{item.at}: {item.kind} {item.id} is there already, in {first}")
+        if (item.kind, item.id) in seen:
+            faults.append(f"{item.at}: {item.kind} {item.id} is there already, at {seen[item.kind, item.id]}")
+        seen[item.kind, item.id] = item.at
     return faults
 
 

@@ -12,7 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import httpx
@@ -20,7 +20,7 @@ import pytest
 import respx
 from http_message_signatures import HTTPMessageSigner, algorithms
 from http_message_signatures.resolvers import MappingKeyResolver
-from jose import jwt as jose_jwt
+from jose import jwt as jose_jwt  # type: ignore[import-untyped]
 
 from gateway.client import (
     Answer,
@@ -36,7 +36,7 @@ from gateway.keys import KeyFileError, import_key, new_key, public_key, write_ke
 
 URL = "https://gateway.example.go.th"
 CITIZEN = "9100000000011"
-QUESTION = {"service": "dopa.person.v1", "purpose": "welfare.old-age-allowance", "citizen_id": CITIZEN}
+QUESTION: Any = {"service": "dopa.person.v1", "purpose": "welfare.old-age-allowance", "citizen_id": CITIZEN}
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Stand:
         headers = {"content-type": "application/json", "content-digest": f"sha-256=:{digest}:"}
         response = httpx.Response(200, headers=headers, content=content, request=request)
         keys = MappingKeyResolver(
-            public_keys={}, private_keys={self.seal_key["kid"]: import_key(self.seal_key).private_key}
+            public_keys={}, private_keys={self.seal_key["kid"]: cast(Any, import_key(self.seal_key).private_key)}
         )
         HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=keys).sign(
             response,
@@ -500,7 +500,7 @@ def test_threads_share_one_renewal(stand: Stand) -> None:
 
         def ask() -> None:
             barrier.wait()
-            gateway.exchange(**QUESTION)  # type: ignore[misc]
+            gateway.exchange(**QUESTION)
 
         threads = [threading.Thread(target=ask) for _ in range(8)]
         for thread in threads:
@@ -512,9 +512,9 @@ def test_threads_share_one_renewal(stand: Stand) -> None:
 
 async def test_tasks_share_one_renewal(stand: Stand) -> None:
     async with AsyncGateway(URL, "city", new_key("EdDSA"), transport=httpx.MockTransport(stand)) as gateway:
-        await asyncio.gather(*(gateway.exchange(**QUESTION) for _ in range(8)))  # type: ignore[misc]
+        await asyncio.gather(*(gateway.exchange(**QUESTION) for _ in range(8)))
         stand.revoked.add("token-1")
-        await asyncio.gather(*(gateway.exchange(**QUESTION) for _ in range(8)))  # type: ignore[misc]
+        await asyncio.gather(*(gateway.exchange(**QUESTION) for _ in range(8)))
     assert stand.tokens == ["token-1", "token-2"]
 
 

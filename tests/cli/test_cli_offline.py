@@ -1,0 +1,216 @@
+"""The commands as far as they go without a gateway: use, keys, settings, files, and what they say when it fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.connectors import endpoints_of
+from gateway.keys import new_key, read_key, write_key
+
+CITIZEN = "9100000000011"
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> Path:
+    write_key(tmp_path / "me.jwk", new_key("EdDSA"))
+    return tmp_path / "me.jwk"
+
+
+def test_help_and_wrong_use(linkage: Any) -> None:
+    assert linkage("--help").code == 0
+    assert linkage("agency", "add", "--help").code == 0
+    for wrong in (["nonsense"], ["agency", "add"], ["agency", "add", "x", "--nope"], ["log", "search", "--limit", "0"]):
+        ran = linkage(*wrong)
+        assert (ran.code, ran.out) == (2, "")
+        assert "--help" in ran.err
+        assert "เรียกคำสั่งไม่ถูกต้อง" in ran.err
+        assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["exchange", CITIZEN],
+        ["exchange", "--service", "dopa.person.v1", "--purpose", "a.b", CITIZEN],
+        ["exchange", "--citizen", CITIZEN],
+        ["log", "show", CITIZEN],
+        ["log", "show", f"ex_{CITIZEN}"],
+        ["agency", "show", "9-1000-00000-01-1"],
+        ["officer", "add", "city", CITIZEN],
+        ["log", "search", "--limit", CITIZEN + "x"],
+        [CITIZEN],
+    ],
+)
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_an_identifier_in_the_wrong_place_is_never_repeated(
+    linkage: Any, key: Path, arguments: list[str], more: list[str]
+) -> None:
+    ran = linkage(*arguments, "--as", "x", "--key", key, *more)
+    assert ran.code == 2
+    assert CITIZEN not in ran.err + ran.out
+    assert "1000" not in ran.err + ran.out
+    if more:
+        assert set(json.loads(ran.err)) == {"error"}
+
+
+def test_who_you_are_has_to_be_said(linkage: Any, tmp_path: Path, key: Path) -> None:
+    assert "--as" in linkage("agency", "list").err
+    assert "--key" in linkage("agency", "list", "--as", "me").err
+    missing = linkage("agency", "list", "--as", "me", "--key", tmp_path / "none.jwk")
+    assert (missing.code, "none.jwk" in missing.err) == (2, True)
+    (tmp_path / "bad.jwk").write_text('{"kty": "OKP", "d": "secret-part"}')
+    bad = linkage("agency", "list", "--as", "me", "--key", tmp_path / "bad.jwk")
+    assert bad.code == 2
+    assert "secret-part" not in bad.err
+    plain = linkage("agency", "list", "--as", "me", "--key", key, "--url", "http://gateway.example")
+    assert (plain.code, "https" in plain.err) == (2, True)
+    no_ca = linkage("agency", "list", "--as", "me", "--key", key, "--ca-file", tmp_path / "none.pem")
+    assert no_ca.code in (1, 2)
+    assert "Traceback" not in no_ca.err
+
+
+def test_a_gateway_that_is_not_there(linkage: Any, key: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        ran = linkage("agency", "list", "--as", "me", "--key", key, "--url", url)
+        as_json = linkage("agency", "list", "--as", "me", "--key", key, "--url", url, "--json")
+    assert ran.code == as_json.code == 1
+    assert "ติดต่อเกตเวย์ไม่ได้" in ran.err
+    assert json.loads(as_json.err)["error"]["code"] == "unreachable"
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "ES256"])
+def test_a_new_key_is_for_its_owner_only(linkage: Any, tmp_path: Path, algorithm: str) -> None:
+    out = tmp_path / "keys" / "me.jwk"
+    ran = linkage("keys", "new", "--out", out, "--alg", algorithm, "--kid", "me-1", "--json")
+    assert ran.code == 0
+    private = read_key(out)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert ran.json["kid"] == "me-1"
+    assert ran.json["x"] == private["x"]
+    assert "d" not in ran.json
+    assert private["d"] not in ran.out
+    before = out.read_bytes()
+    again = linkage("keys", "new", "--out", out)
+    assert (again.code, out.read_bytes()) == (1, before)
+    assert "not overwritten" in again.err
+
+
+def test_an_agencys_folder_is_checked(linkage: Any, repository: Path, tmp_path: Path) -> None:
+    ran = linkage("connector", "check", repository / "connectors" / "dopa", "--json")
+    assert ran.code == 0
+    assert ran.json["services"] == ["dopa.person.v1", "dopa.house.v1"]
+    assert len(ran.json["digest"]) == 64
+    shutil.copytree(repository / "connectors" / "dopa", tmp_path / "connectors" / "dopa")
+    broken = tmp_path / "connectors" / "dopa" / "agency.yaml"
+    broken.write_text(broken.read_text().replace("deadline_seconds", "deadline_secs"))
+    ran = linkage("connector", "check", tmp_path / "connectors" / "dopa", "--schemas", repository / "schemas")
+    assert ran.code == 1
+    assert "agency.yaml:" in ran.err
+    assert "deadline_secs" in ran.err
+    assert linkage("connector", "check", tmp_path).code == 1
+
+
+def test_endpoints_of_all_and_of_one() -> None:
+    assert endpoints_of(["https://a.example/x?y=1"]) == ("https://a.example/x?y=1", {})
+    assert endpoints_of(["https://a.example", "dopa.house.v1=https://b.example/?q=1"]) == (
+        "https://a.example",
+        {"dopa.house.v1": "https://b.example/?q=1"},
+    )
+
+
+def test_settings_that_do_not_fit_are_named(linkage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINKAGE_MAX_BODY", "12")
+    ran = linkage("init", "--state-dir", tmp_path / "state")
+    assert ran.code == 2
+    assert "LINKAGE_MAX_BODY" in ran.err
+    assert not (tmp_path / "state").exists()
+    monkeypatch.delenv("LINKAGE_MAX_BODY")
+    plain = linkage("serve", "--host", "0.0.0.0", "--state-dir", tmp_path / "state")
+    assert (plain.code, "LINKAGE_TLS_CERTIFICATE" in plain.err) == (2, True)
+
+
+def test_a_gateway_is_begun_once(linkage: Any, tmp_path: Path, repository: Path) -> None:
+    state = tmp_path / "state"
+    policies = ["--policies", repository / "policies"]
+    ran = linkage("init", "--state-dir", state, "--first-admin", "somchai", "--json", *policies)
+    assert ran.code == 0, ran.err
+    assert read_key(Path(ran.json["key_file"]))["kid"]
+    again = linkage("init", "--state-dir", state, "--first-admin", "somchai", *policies)
+    assert again.code == 1
+    assert "Traceback" not in again.err
+    assert linkage("init", "--state-dir", state, "--first-admin", "../x", *policies).code == 2
+
+
+def test_serving_what_was_never_begun_or_where_another_listens(linkage: Any, tmp_path: Path) -> None:
+    ran = linkage("serve", "--state-dir", tmp_path / "none", "--port", "0")
+    assert (ran.code, "linkage init" in ran.err) == (1, True)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = linkage("serve", "--state-dir", tmp_path / "none", "--port", port)
+    assert (ran.code, str(port) in ran.err) == (1, True)
+
+
+def test_an_unwritable_place_is_said(linkage: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = linkage("keys", "new", "--out", tmp_path / "file" / "me.jwk")
+    assert ran.code == 1
+    assert "อ่านหรือเขียนไฟล์ไม่ได้" in ran.err
+
+
+FAULTY = """
+agencies:
+  - {id: dopa, title: {th: กรม, en: Department}, colour: red}
+  - {id: BAD, title: {th: กรม}}
+agencies_too: []
+clients:
+  - {id: city, agency: city, title: {th: ก, en: a}, keys: [none.jwk]}
+officers:
+  - {client: city, codes: [A-1, A-1, "9100000000011"]}
+operators: {}
+connectors: [nowhere]
+"""
+
+
+def test_everything_wrong_with_an_onboarding_file_is_told_with_its_line(
+    linkage: Any, tmp_path: Path, key: Path
+) -> None:
+    file = tmp_path / "onboarding.yaml"
+    file.write_text(FAULTY)
+    ran = linkage("apply", file, "--as", "me", "--key", key, "--json")
+    assert ran.code == 2
+    assert "9100000000011" not in ran.err
+    details = json.loads(ran.err)["error"]["details"]
+    for line, what in (
+        (3, "agencies[0].colour"),
+        (4, "agencies[1].id"),
+        (4, "agencies[1].title.en"),
+        (5, "agencies_too"),
+        (7, "none.jwk"),
+        (9, "staff code"),
+        (9, "there already"),
+        (10, "operators has to be a list"),
+        (11, "agency.yaml"),
+    ):
+        assert any(f"{file}:{line}:" in detail and what in detail for detail in details), (line, what, details)
+
+
+@pytest.mark.parametrize("text", ["a: [", "a: 1\na: 2", "- 1", "", "a: !x 1", "\xff"])
+def test_a_file_that_is_not_yaml(linkage: Any, tmp_path: Path, key: Path, text: str) -> None:
+    file = tmp_path / "f.yaml"
+    file.write_bytes(text.encode("latin-1"))
+    for command in (["apply", file], ["agreement", "propose", file]):
+        ran = linkage(*command, "--as", "me", "--key", key)
+        assert ran.code == 2
+        assert "f.yaml" in ran.err
+        assert "Traceback" not in ran.err
