@@ -79,9 +79,10 @@ def demo(
     state_dir: Annotated[Path | None, typer.Option(help="Where the demonstration keeps what it writes.")] = None,
 ) -> None:
     """สาธิตด้วยหน่วยงานและบุคคลสมมุติ / Shows what the gateway does, with made-up agencies and people."""
+    from gateway import cli
     from gateway import demo as demonstration
 
-    code = demonstration.run(once=once, port=port, state_dir=state_dir)
+    code = demonstration.run(cli.run, once=once, port=port, state_dir=state_dir)
     if code:
         raise typer.Exit(code)
 

@@ -123,6 +123,8 @@ class Screen:
     def fields(self, body: Mapping[str, Any], titles: Mapping[str, tuple[str, str]] | None = None) -> None:
         """One record, a line for each of its fields; lists of objects are indented below."""
         grid = Table.grid(padding=(0, 2))
+        grid.add_column()
+        grid.add_column(overflow="fold")
         for name, value in body.items():
             thai = (titles or {}).get(name, ("", ""))[0]
             label = f"{name} ({thai})" if thai else name

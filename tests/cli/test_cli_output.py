@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import unicodedata
 
 import pytest
@@ -60,6 +61,20 @@ def test_rows_stay_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(lines) == 4
     assert lines[3].startswith("x" * 300)
     assert not any(line.endswith(" ") for line in lines)
+
+
+def test_nothing_is_cut_short_on_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    Screen().fields({"digest": "ab" * 32})
+    Screen().table([("ก", "x"), ("ข", "y")], [("cd" * 32, "ที่" * 30)])
+    out = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    letters = "".join(out.split())
+    assert letters.count("ab") == letters.count("cd") == 32
+    assert letters.count("ที่") == 30
+    assert all(cells(line) <= 40 for line in out.splitlines())
 
 
 def test_foreign_text_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,141 +1,21 @@
-"""The client against a gateway of a few lines: tokens, renewal, problems, seals. Sync and async run the same tests."""
+"""The client against a gateway of a few lines: tokens, renewal, problems. Sync and async run the same tests."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import inspect
 import json
 import threading
-import time
-from base64 import b64encode
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, cast
-from urllib.parse import parse_qs
+from typing import Any
 
 import httpx
 import pytest
 import respx
-from http_message_signatures import HTTPMessageSigner, algorithms
-from http_message_signatures.resolvers import MappingKeyResolver
 from jose import jwt as jose_jwt  # type: ignore[import-untyped]
 
-from gateway.client import (
-    Answer,
-    AsyncGateway,
-    Gateway,
-    NotForUrl,
-    Problem,
-    UnexpectedAnswer,
-    Unreachable,
-    UntrustedAnswer,
-)
-from gateway.keys import KeyFileError, import_key, new_key, public_key, write_key
-
-URL = "https://gateway.example.go.th"
-CITIZEN = "9100000000011"
-QUESTION: Any = {"service": "dopa.person.v1", "purpose": "welfare.old-age-allowance", "citizen_id": CITIZEN}
-
-
-@dataclass
-class Stand:
-    """A gateway's outside, scripted: it issues tokens, and seals answers with another library's signer."""
-
-    seal_key: dict[str, Any] = field(default_factory=lambda: new_key("EdDSA", "seal-1"))
-    expires_in: int = 600
-    tokens: list[str] = field(default_factory=list)
-    revoked: set[str] = field(default_factory=set)
-    forms: list[dict[str, list[str]]] = field(default_factory=list)
-    asked: list[httpx.Request] = field(default_factory=list)
-    jwks_fetched: int = 0
-    answer: Callable[[httpx.Request], httpx.Response] | None = None
-    change: Callable[[httpx.Response], httpx.Response] = field(default=lambda response: response)
-    created: int | None = None
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == "/oauth/token":
-            self.forms.append(parse_qs(request.content.decode()))
-            self.tokens.append(f"token-{len(self.tokens) + 1}")
-            body = {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": self.expires_in}
-            return httpx.Response(200, json=body)
-        if request.url.path == "/.well-known/jwks.json":
-            self.jwks_fetched += 1
-            return httpx.Response(200, json={"keys": [public_key(new_key("ES256")), public_key(self.seal_key)]})
-        self.asked.append(request)
-        token = request.headers["authorization"].removeprefix("Bearer ")
-        if token in self.revoked or token not in self.tokens:
-            return httpx.Response(401, json={"code": "invalid_token", "title": "no", "status": 401})
-        if self.answer is not None:
-            return self.answer(request)
-        return self.change(self.sealed(request))
-
-    def sealed(self, request: httpx.Request, service: str | None = None) -> httpx.Response:
-        """A 200 as the contract gives it, signed by http-message-signatures."""
-        body = {
-            "exchange_id": "ex_01",
-            "service": service or json.loads(request.content)["service"],
-            "source": {"agency": "dopa", "retrieved_at": "2026-11-20T04:17:08Z", "as_of": None},
-            "data": {"life_status": "alive"},
-            "decision": {"agreement": "a", "term": "t", "lawful_basis": "24(4)", "consent_id": None},
-            "receipt": {"log": "log", "entry": "00" * 32, "index": 7},
-        }
-        content = json.dumps(body).encode()
-        digest = b64encode(hashlib.sha256(content).digest()).decode()
-        headers = {"content-type": "application/json", "content-digest": f"sha-256=:{digest}:"}
-        response = httpx.Response(200, headers=headers, content=content, request=request)
-        keys = MappingKeyResolver(
-            public_keys={}, private_keys={self.seal_key["kid"]: cast(Any, import_key(self.seal_key).private_key)}
-        )
-        HTTPMessageSigner(signature_algorithm=algorithms.ED25519, key_resolver=keys).sign(
-            response,
-            key_id=self.seal_key["kid"],
-            label="linkage",
-            created=datetime.fromtimestamp(self.created or int(time.time()), UTC),
-            covered_component_ids=("@status", "content-type", "content-digest", '"@method";req', '"@path";req'),
-            use_existing_digest=True,
-        )
-        return response
-
-
-class Both:
-    """The same calls through either client."""
-
-    def __init__(self, kind: str, stand: Stand, key: Any, **options: Any) -> None:
-        self._loop = asyncio.new_event_loop() if kind == "async" else None
-        transport = httpx.MockTransport(stand)
-        client = AsyncGateway if kind == "async" else Gateway
-        self._client: Any = client(URL, "city", key, transport=transport, **options)
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._client, name)
-
-        def call(*given: Any, **named: Any) -> Any:
-            result = method(*given, **named)
-            return self._loop.run_until_complete(result) if self._loop else result
-
-        return call
-
-
-@pytest.fixture
-def stand() -> Stand:
-    return Stand()
-
-
-@pytest.fixture(params=["sync", "async"])
-def client(request: pytest.FixtureRequest, stand: Stand) -> Any:
-    opened: list[Both] = []
-
-    def make(key: Any = None, **options: Any) -> Both:
-        opened.append(Both(request.param, stand, key or new_key("EdDSA", "k1"), **options))
-        return opened[-1]
-
-    yield make
-    for one in opened:
-        one.close()
-        if one._loop:
-            one._loop.close()
+from gateway.client import Answer, AsyncGateway, Gateway, NotForUrl, Problem, UnexpectedAnswer, Unreachable
+from gateway.keys import KeyFileError, new_key, public_key, write_key
+from tests.client.stand import CITIZEN, QUESTION, URL, Stand
 
 
 def test_a_question_in_one_call(client: Any, stand: Stand) -> None:
@@ -298,120 +178,6 @@ def test_a_broken_connection_names_nothing(client: Any, stand: Stand) -> None:
     assert CITIZEN not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
-
-
-def _with_header(name: str, change: Callable[[str], str]) -> Callable[[httpx.Response], httpx.Response]:
-    def changed(response: httpx.Response) -> httpx.Response:
-        response.headers[name] = change(response.headers[name])
-        return response
-
-    return changed
-
-
-def _with_body(response: httpx.Response) -> httpx.Response:
-    content = response.content.replace(b"alive", b"dead!")
-    return httpx.Response(200, headers=response.headers, content=content)
-
-
-def _with_body_and_digest(response: httpx.Response) -> httpx.Response:
-    changed = _with_body(response)
-    digest = b64encode(hashlib.sha256(changed.content).digest()).decode()
-    changed.headers["content-digest"] = f"sha-256=:{digest}:"
-    return changed
-
-
-def _without(name: str) -> Callable[[httpx.Response], httpx.Response]:
-    def changed(response: httpx.Response) -> httpx.Response:
-        del response.headers[name]
-        return response
-
-    return changed
-
-
-def _twice(response: httpx.Response) -> httpx.Response:
-    value = response.headers["signature-input"]
-    headers = [*response.headers.multi_items(), ("signature-input", value)]
-    return httpx.Response(200, headers=headers, content=response.content)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        _with_body,
-        _with_body_and_digest,
-        _without("signature"),
-        _without("signature-input"),
-        _without("content-digest"),
-        _twice,
-        lambda response: httpx.Response(201, headers=response.headers, content=response.content),
-        _with_header("content-type", lambda value: "text/html"),
-        _with_header("signature", lambda value: value.replace("=:", "=:AAAA", 1)),
-        _with_header("signature", lambda value: "linkage=:not base64:"),
-        _with_header("signature-input", lambda value: value.replace('"content-digest" ', "")),
-        _with_header("signature-input", lambda value: value.replace('"@path";req', '"@path"')),
-        _with_header("signature-input", lambda value: value.replace("linkage", "other")),
-        _with_header("signature-input", lambda value: value.replace("ed25519", "hmac-sha256")),
-        _with_header("signature-input", lambda value: value.replace('keyid="seal-1"', 'keyid="seal-2"')),
-        _with_header("signature-input", lambda value: value + ';keyid="seal-1"'),
-        _with_header("signature-input", lambda value: value.split(";created")[0]),
-        _with_header("content-digest", lambda value: value.replace("sha-256", "sha-512")),
-    ],
-)
-def test_a_changed_answer_is_thrown_away(client: Any, stand: Stand, change: Any) -> None:
-    stand.change = change
-    with pytest.raises(UntrustedAnswer):
-        client().exchange(**QUESTION)
-
-
-def test_an_answer_sealed_by_another_key_of_the_same_name_is_thrown_away(client: Any, stand: Stand) -> None:
-    gateway = client(gateway_keys={"keys": [public_key(new_key("EdDSA", "seal-1"))]})
-    with pytest.raises(UntrustedAnswer):
-        gateway.exchange(**QUESTION)
-    assert stand.jwks_fetched == 0
-
-
-def test_pinned_keys_are_used_and_none_fetched(client: Any, stand: Stand) -> None:
-    gateway = client(gateway_keys={"keys": [public_key(stand.seal_key)]})
-    assert gateway.exchange(**QUESTION).sealed_by == "seal-1"
-    assert stand.jwks_fetched == 0
-
-
-def test_an_old_answer_is_thrown_away(client: Any, stand: Stand) -> None:
-    stand.created = int(time.time()) - 301
-    with pytest.raises(UntrustedAnswer, match="just now"):
-        client().exchange(**QUESTION)
-
-
-def test_another_paths_answer_is_thrown_away(client: Any, stand: Stand) -> None:
-    stand.answer = lambda request: stand.sealed(httpx.Request("POST", f"{URL}/v1/elsewhere", content=request.content))
-    with pytest.raises(UntrustedAnswer):
-        client().exchange(**QUESTION)
-
-
-def test_another_services_answer_is_thrown_away(client: Any, stand: Stand) -> None:
-    stand.answer = lambda request: stand.sealed(request, service="dopa.house.v1")
-    with pytest.raises(UntrustedAnswer, match="another service"):
-        client().exchange(**QUESTION)
-
-
-def test_keys_are_fetched_once_and_again_when_the_gateway_has_a_new_one(client: Any, stand: Stand) -> None:
-    gateway = client()
-    gateway.exchange(**QUESTION)
-    gateway.exchange(**QUESTION)
-    assert stand.jwks_fetched == 1
-    stand.seal_key = new_key("EdDSA", "seal-2")
-    assert gateway.exchange(**QUESTION).sealed_by == "seal-2"
-    assert stand.jwks_fetched == 2
-
-
-def test_other_signatures_beside_the_gateways_do_not_disturb(client: Any, stand: Stand) -> None:
-    def beside(response: httpx.Response) -> httpx.Response:
-        response.headers["signature"] = f"proxy=:AAAA:, {response.headers['signature']}"
-        response.headers["signature-input"] = f'proxy=("@status");tag="a,b";x, {response.headers["signature-input"]}'
-        return response
-
-    stand.change = beside
-    assert client().exchange(**QUESTION).sealed_by == "seal-1"
 
 
 def test_an_act_is_signed_by_its_operator(client: Any, stand: Stand) -> None:
