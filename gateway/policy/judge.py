@@ -79,14 +79,14 @@ class Judge:
         try:
             request, entities = self._requests.of(facts)
             result = cedarpy.is_authorized(request, self.policies.cedar, entities)
-            return self.read(facts, result)
+            return self._read(facts, result)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as fault:  # a panic in Cedar's native code is no Exception
             _report(fault)
             return self._refusal(facts, [_failed()], ())
 
-    def read(self, facts: Facts, result: cedarpy.AuthzResult) -> Decision:
+    def _read(self, facts: Facts, result: cedarpy.AuthzResult) -> Decision:
         """What Cedar's answer on `facts` comes to (steps 3 to 5)."""
         determining = sorted(
             (name for name in result.diagnostics.reasons if name in self._place), key=self._place.__getitem__
@@ -204,7 +204,7 @@ def _failed(policy: str = "judgement") -> Reason:
     return Reason(
         code="judgement_failed",
         policy=policy,
-        section="",
+        section="PDPA B.E. 2562 s.37(1)",
         title_en="The question could not be judged, so it is refused",
         title_th="ไม่สามารถวินิจฉัยคำขอได้ จึงปฏิเสธ",
         remedy_en="Tell the gateway's administrators",
@@ -216,7 +216,7 @@ def _not_permitted() -> Reason:
     return Reason(
         code="not_permitted",
         policy="rules",
-        section="",
+        section="PDPA B.E. 2562 s.37(1)",
         title_en="No rule permits the question",
         title_th="ไม่มีกติกาใดอนุญาตคำขอนี้",
         remedy_en="Ask the gateway's administrators which rule should",

@@ -164,14 +164,18 @@ class Requests:
         return request, self._entities(*key)
 
 
-def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """The request, and the values that its entities are made of."""
-    client, consumer, service, source = facts.client, facts.consumer, facts.service, facts.source
+def _require_one_question(facts: Facts) -> None:
+    """That the facts belong together and are of the shapes that Cedar could not tell apart."""
+    client, consumer, source = facts.client, facts.consumer, facts.source
     agreement, term = facts.agreement, facts.term
-    if facts.caller.id != client.id or client.agency != consumer.id or service.agency != source.id:
+    if facts.caller.id != client.id or client.agency != consumer.id or facts.service.agency != source.id:
         raise InconsistentFacts("caller, client, agencies and service do not belong together")
     if consumer.id == source.id and consumer != source:
         raise InconsistentFacts("two readings of one agency")
+    if term is not None and (agreement is None or all(own.id != term.id for own in agreement.terms)):
+        raise InconsistentFacts("a term without its agreement")
+    if facts.officer is not None and not facts.officer_named:
+        raise InconsistentFacts("an officer whom the question does not name")
     sets = [consumer.groups]
     if agreement is not None and term is not None:
         sets += (agreement.clients, term.fields)
@@ -180,10 +184,13 @@ def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
     # A text would pass for the set of its letters, and no set of clients for all of them.
     if type(facts.fields) is not tuple or any(type(own) is not frozenset for own in sets):
         raise InconsistentFacts("not a set of texts where one belongs")
-    if agreement is None and term is not None:
-        raise InconsistentFacts("a term without its agreement")
-    known = service.fields
-    level = max([service.level, *(known[name].level for name in facts.fields if name in known)])
+
+
+def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
+    """The request, and the values that its entities are made of."""
+    _require_one_question(facts)
+    client, consumer, service, source = facts.client, facts.consumer, facts.service, facts.source
+    agreement, term, known = facts.agreement, facts.term, facts.service.fields
     sensitive = sensitive_fields(facts)
     context: dict[str, Any] = {
         "now": milliseconds(facts.now),
@@ -202,9 +209,7 @@ def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
     agreement_key = None
     if agreement is not None and term is None:
         context["agreement_without_term"] = True
-    if agreement is not None and term is not None:
-        if all(own.id != term.id for own in agreement.terms):
-            raise InconsistentFacts("a term of another agreement")
+    elif agreement is not None and term is not None:
         agreement_key = (
             agreement.id,
             agreement.consumer,
@@ -218,6 +223,7 @@ def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
         )
         context["term"] = _ref("Term", term_name(agreement.id, term.id))
         _add_term_facts(context, facts, term, sensitive)
+    level = max([service.level, *(known[name].level for name in facts.fields if name in known)])
     key = (
         (client.id, client.status, client.clearance, client.cross_border),
         (consumer.id, consumer.status, consumer.groups),

@@ -234,6 +234,7 @@ def test_a_term_without_its_agreement_and_mixed_parties_are_refused(judge: Judge
     for broken in (
         dataclasses.replace(base, agreement=None),
         dataclasses.replace(base, term=other_term),
+        dataclasses.replace(base, officer=facts("land-transfer").officer),
         dataclasses.replace(base, caller=dataclasses.replace(base.caller, id="another")),
         dataclasses.replace(base, consumer=dataclasses.replace(base.consumer, id="bang-na")),
         dataclasses.replace(base, source=Agency("nhso", "", "")),
@@ -286,14 +287,19 @@ def test_rules_that_permit_too_much_permit_nothing_beyond_the_term(policies: Pol
         {},
     ],
 )
-def test_an_answer_of_cedar_that_no_known_permit_gave_denies(judge: Judge, facts: Give, said: dict[str, Any]) -> None:
-    asked = facts("old-age-allowance")
-    try:
-        decision = judge.read(asked, cedarpy.AuthzResult(said))
-    except KeyError:
-        return  # what `judge` makes a refusal of: see the next test
-    assert not decision.permit
-    assert decision.reasons
+def test_an_answer_of_cedar_that_no_known_permit_gave_denies(
+    judge: Judge, facts: Give, said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *_: cedarpy.AuthzResult(said))
+    (reason,) = judge.judge([facts("old-age-allowance")]).reasons
+    assert reason.code == ("not_permitted" if said.get("decision") in ("Deny", "NoDecision") else "judgement_failed")
+
+
+def test_the_answer_that_cedar_gives_permits(judge: Judge, facts: Give, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the test above shows what it says."""
+    said = {"decision": "Allow", "diagnostics": {"reason": ["exchange-under-an-agreement"], "errors": []}}
+    monkeypatch.setattr(cedarpy, "is_authorized", lambda *_: cedarpy.AuthzResult(said))
+    assert judge.judge([facts("old-age-allowance")]).permit
 
 
 class Panic(BaseException):
