@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,25 @@ from gateway.registers.forms import FORMS
 
 def faults_of(name: str, body: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
     """What the form of act `name` finds wrong with `body`, as (place, what); none where it fits."""
+    faults = [(place, "a year of the Buddhist era: write it in the common era, 543 less") for place in _buddhist(body)]
     try:
         FORMS[name].model_validate(dict(body))
     except ValidationError as error:
-        return form_faults(error)
-    return []
+        faults += form_faults(error)
+    return faults
+
+
+def is_buddhist(text: str) -> bool:
+    """Whether a date `YYYY-…` can only be meant in the Buddhist era: read as it stands, it lies centuries ahead."""
+    return re.match(r"2[4-6][0-9]{2}-", text, re.ASCII) is not None
+
+
+def _buddhist(value: Any, place: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """Where a body's dates (`from`, `to`, `date`) are of the Buddhist era."""
+    if isinstance(value, str):
+        return [place] if place[-1:] in (("from",), ("to",), ("date",)) and is_buddhist(value) else []
+    parts = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    return [found for name, item in parts for found in _buddhist(item, (*place, name))]
 
 
 def placed(place: Sequence[str | int], what: str) -> str:

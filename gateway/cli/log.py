@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gateway.cli.acts import is_buddhist
 from gateway.cli.connection import Remote, remote
 from gateway.cli.failures import Refused, WrongUse
 from gateway.cli.output import csv_text
@@ -81,6 +82,8 @@ def search(
         raise WrongUse("การค้นด้วยเลขประจำตัวประชาชนต้องระบุ --reason", "a search by citizen needs --reason")
     if as_csv and remote.screen.as_json:
         raise WrongUse("เลือก --json หรือ --csv อย่างใดอย่างหนึ่ง", "choose --json or --csv")
+    if any(moment is not None and is_buddhist(moment) for moment in (since, until)):
+        raise WrongUse("ระบุปีเป็นคริสต์ศักราช", "--from and --to take years of the common era, 543 less")
     identifier = read_identifier() if citizen else None
     found: list[dict[str, Any]] = []
     cursor: str | None = None

@@ -214,3 +214,18 @@ def test_a_file_that_is_not_yaml(linkage: Any, tmp_path: Path, key: Path, text: 
         assert ran.code == 2
         assert "f.yaml" in ran.err
         assert "Traceback" not in ran.err
+
+
+def test_a_year_of_the_buddhist_era_is_not_taken_for_a_date_centuries_ahead(
+    linkage: Any, tmp_path: Path, key: Path
+) -> None:
+    me = ["--as", "me", "--key", key]
+    ran = linkage("log", "search", "--from", "2569-11-01T00:00:00Z", *me)
+    assert (ran.code, "คริสต์ศักราช" in ran.err) == (2, True)
+    file = tmp_path / "agreement.yaml"
+    file.write_text("period:\n  from: 2026-10-01\n  to: 2570-09-30\nterms:\n  - pdpa_exemption: {date: 2560-01-02}\n")
+    ran = linkage("agreement", "propose", file, *me)
+    assert ran.code == 2
+    for place in (f"{file}:3: period.to", f"{file}:5: terms.0.pdpa_exemption.date"):
+        assert f"{place}: a year of the Buddhist era" in ran.err
+    assert ran.err.count("Buddhist") == 2
