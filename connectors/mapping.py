@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -59,15 +59,14 @@ class Mapper:
     echo: Rule | None
     as_of: Rule | None
 
-    def record(self, answer: Any, fields: Iterable[str]) -> Record:
-        """The record of `fields` (those it knows) in `answer`, or AgencyMisbehaved (`no_echo`, `unmapped`)."""
+    def record(self, answer: Any, fields: Container[str]) -> Record:
+        """The record of `fields` in `answer`, in the mapping's order; AgencyMisbehaved (`no_echo`, `unmapped`)."""
         echo = None if self.echo is None else _echoed(self.echo, answer)
         try:
             node = self.root(answer)
             if not isinstance(node, (dict, list)):
                 raise Unmapped
-            rules = self.fields
-            data = {name: rules[name](node) for name in fields if name in rules}
+            data = {name: rule(node) for name, rule in self.fields.items() if name in fields}
             as_of = None if self.as_of is None else self.as_of(node)
         except Unmapped:
             raise AgencyMisbehaved("unmapped") from None
@@ -109,14 +108,20 @@ def pointer(text: str) -> Rule:
 
 def identifier_of(value: Any) -> str | None:
     """13 digits as the source writes them (a number that lost zeros, Thai digits, hyphens), or None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
+    try:
+        digits = _bare_digits(value)
+    except Unmapped:
         return None
-    digits = value.strip().translate(_TO_ARABIC).replace("-", "").replace(" ", "")
-    if _DIGITS.fullmatch(digits) is None or len(digits) > _IDENTIFIER_LENGTH:
-        return None
-    return digits.zfill(_IDENTIFIER_LENGTH)
+    return digits.zfill(_IDENTIFIER_LENGTH) if len(digits) <= _IDENTIFIER_LENGTH else None
+
+
+def _bare_digits(value: Any) -> str:
+    """The digits of a number that is a name: without hyphens and spaces between them, ASCII."""
+    text = _as_text(value).strip().translate(_TO_ARABIC)
+    digits = text.replace("-", "").replace(" ", "")
+    if _DIGITS.fullmatch(digits) is None or text[0] == "-":
+        raise Unmapped
+    return digits
 
 
 def _echoed(path: Rule, answer: Any) -> str:
@@ -206,9 +211,7 @@ def _digits(rule: Mapping[str, Any], common: tuple[Any, ...]) -> Rule:
         value = find(node)
         if value is None:
             return None
-        digits = _as_text(value).translate(_TO_ARABIC).replace("-", "").replace(" ", "")
-        if _DIGITS.fullmatch(digits) is None:
-            raise Unmapped
+        digits = _bare_digits(value)
         if pad and length is not None:
             digits = digits.zfill(length)
         if length is not None and len(digits) != length:

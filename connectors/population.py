@@ -25,6 +25,8 @@ TODAY: Final = date(2026, 1, 1)
 """Ages are drawn as of this day, so that the same seed gives the same people for ever."""
 THAI: Final = ("099", "ไทย")
 _HOUSEHOLDS: Final = 300
+_ALONE: Final = 60
+"""Old people who live on their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,14 @@ class _Maker:
         yield from self._story_family()
         for _ in range(_HOUSEHOLDS):
             yield from self._family()
+        for _ in range(_ALONE):
+            yield self._person(
+                self._random.random() < 0.6,
+                self._families.pop(),
+                self._random.randint(66, 100),
+                self._house(self._random.choice(PLACES)),
+                owner=True,
+            )
 
     def _family(self) -> Iterator[Person]:
         draw = self._random

@@ -8,7 +8,7 @@
     6. map the granted fields
 
 Faults it tells (`SourceFault.fault`): late; dns, refused, address_not_allowed, certificate, disconnected,
-secret_missing, unavailable; redirect, status, credentials, source_error, not_http, cut_off, too_large,
+secret_missing, secret_unusable, unavailable; redirect, status, credentials, source_error, not_http, cut_off, too_large,
 content_type, charset, encoding, not_json, duplicate_key, no_echo, unmapped.
 """
 
@@ -138,9 +138,9 @@ class RestConnector:
             headers[name] = value
         try:
             response = await session.request(request.method, url, data=body, headers=headers, allow_redirects=False)
-        except aiohttp.ServerDisconnectedError:
-            # The source closed a kept connection as we wrote to it: it answered nothing.
-            if not self._repeatable:
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            # The source closed a kept connection as we wrote to it, and answered nothing.
+            if not self._repeatable or isinstance(error, aiohttp.ClientConnectorError):
                 raise
             response = await session.request(request.method, url, data=body, headers=headers, allow_redirects=False)
         async with response:
@@ -210,15 +210,21 @@ def _authenticator(
     if auth is None:
         return None
     if auth["scheme"] == "api_key":
-        return lambda: (auth["header"], _secret(secret, auth["key"]))
+        return lambda: (auth["header"], _header_value(_secret(secret, auth["key"])))
     if auth["scheme"] == "bearer":
-        return lambda: ("Authorization", f"Bearer {_secret(secret, auth['token'])}")
+        return lambda: ("Authorization", f"Bearer {_header_value(_secret(secret, auth['token']))}")
 
     def basic() -> tuple[str, str]:
         pair = f"{_secret(secret, auth['username'])}:{_secret(secret, auth['password'])}"
         return "Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"
 
     return basic
+
+
+def _header_value(value: str) -> str:
+    if value.isascii() and value.isprintable():
+        return value
+    raise AgencyUnavailable("secret_unusable")
 
 
 def _secret(secret: Callable[[str], str], reference: Mapping[str, str]) -> str:

@@ -67,11 +67,12 @@ def _findings(error: jsonschema_rs.ValidationError) -> Iterator[Finding]:
     if unexpected:
         for key in unexpected:
             yield Finding(
-                (*place, key),
-                f"unknown key `{key}`",
-                f"ไม่รู้จักคีย์ `{key}`",
+                place,
+                "unknown key",
+                "ไม่รู้จักคีย์",
                 "remove it, or correct its spelling",
                 "ลบออก หรือแก้ตัวสะกด",
+                key,
             )
     elif keyword == "required":
         name = getattr(kind, "property", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Place = tuple[str | int, ...]
 """The way from the document's root to a node: keys and list positions."""
@@ -10,17 +10,22 @@ Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong at one place of a document, in English and Thai. Names keys, never what they hold."""
+    """One thing wrong at one place of a document, in English and Thai. Never quotes what the document holds.
+
+    `key`: a key at `place` that no form knows. It is its author's own word, so it is told to those who read
+    the file, and not over the API.
+    """
 
     place: Place
     en: str
     th: str
     mend_en: str = ""
     mend_th: str = ""
+    key: str = ""
 
     def under(self, place: Place) -> Finding:
         """The same finding, seen from a document that holds this one at `place`."""
-        return Finding((*place, *self.place), self.en, self.th, self.mend_en, self.mend_th)
+        return replace(self, place=(*place, *self.place))
 
 
 @dataclass(frozen=True, slots=True)

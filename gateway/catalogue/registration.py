@@ -108,9 +108,9 @@ def services_of(registration: Mapping[str, Any]) -> tuple[Service, ...]:
     if findings:
         shown, more = findings[:_SHOWN], len(findings) - _SHOWN
         raise MalformedRequest(
-            "; ".join(f"{_known_place(each)}: {_without_key(each.en)}" for each in shown)
+            "; ".join(f"{pointer(each.place) or '/'}: {each.en}" for each in shown)
             + (f"; and {more} more" if more > 0 else ""),
-            "; ".join(f"{_known_place(each)}: {_without_key(each.th)}" for each in shown)
+            "; ".join(f"{pointer(each.place) or '/'}: {each.th}" for each in shown)
             + (f"; และอีก {more} รายการ" if more > 0 else ""),
         )
     digest = digest_of(registration)
@@ -190,7 +190,7 @@ def _with_schemas(body: Any, schemas: Path) -> tuple[dict[int, Path], list[Findi
 
 def _located(finding: Finding, file: Path, document: Document, loaded: Mapping[int, Path]) -> Problem:
     """The finding at its line of agency.yaml, or of the schema's file where it lies inside that."""
-    place = finding.place
+    place = (*finding.place, finding.key) if finding.key else finding.place
     if len(place) > 3 and place[0] == "services" and place[2] == "schema" and place[1] in loaded:
         schema = loaded[int(place[1])]
         return _problem(str(schema), _json_line(schema, place[3:]), finding)
@@ -203,14 +203,5 @@ def _json_line(file: Path, place: Place) -> int:
 
 
 def _problem(file: str, line: int, finding: Finding) -> Problem:
-    return Problem(file, line, finding.en, finding.th, finding.mend_en, finding.mend_th)
-
-
-def _known_place(finding: Finding) -> str:
-    """The finding's place without a key that the form does not know: what is not ours to name may be a value."""
-    place = finding.place[:-1] if finding.en.startswith("unknown key") else finding.place
-    return pointer(place) or "/"
-
-
-def _without_key(text: str) -> str:
-    return {"unknown key": "unknown key", "ไม่รู้จักคีย์": "ไม่รู้จักคีย์"}.get(text.split(" `", maxsplit=1)[0], text)
+    named = f" `{finding.key}`" if finding.key else ""
+    return Problem(file, line, finding.en + named, finding.th + named, finding.mend_en, finding.mend_th)
