@@ -100,8 +100,8 @@ class BrokenEntry(Exception):
     """A sealed entry does not open, or is not what its 32 bytes commit to."""
 
 
-def open_entry(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
-    """Unseals an entry and checks it against its 32 bytes; BrokenEntry where it fails."""
+def unseal(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
+    """An entry with its contents, as sealed with these 32 bytes; BrokenEntry where it does not open."""
     try:
         plain = key.decrypt(sealed[:_NONCE], sealed[_NONCE:], entry)
     except Exception:
@@ -110,6 +110,12 @@ def open_entry(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEn
     contents: dict[str, bytes] = {}
     for name, length in zip(GROUPS, lengths, strict=True):
         contents[name], rest = rest[:length], rest[length:]
-    if entry_bytes(tuple(commitment(salt(secret, name), contents[name]) for name in GROUPS)) != entry:
-        raise BrokenEntry(f"entry {index} is not what its commitment says")
     return OpenedEntry(index, entry, secret, contents)
+
+
+def open_entry(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
+    """Unseals an entry and checks its contents against its 32 bytes; BrokenEntry where either fails."""
+    opened = unseal(index, entry, sealed, key)
+    if entry_bytes(tuple(commitment(salt(opened.secret, name), opened.contents[name]) for name in GROUPS)) != entry:
+        raise BrokenEntry(f"entry {index} is not what its commitment says")
+    return opened

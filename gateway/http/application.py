@@ -60,14 +60,15 @@ _ASKS = {
 def application(edge: Edge, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The whole edge over one gateway."""
     app = FastAPI(title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.router.routes.append(Route("/v1/exchanges", ExchangeRoute(edge).answer, methods=["POST"]))
+    exchange = ExchangeRoute(edge)
+    app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
     for module in (oauth, catalogue, records, admin, health):
         app.include_router(module.routes(edge))
     app.add_exception_handler(GatewayError, _ours)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
-    return Shield(app)
+    return Shield(app, {("POST", "/v1/exchanges"): exchange})
 
 
 def document(app: FastAPI) -> dict[str, Any]:
