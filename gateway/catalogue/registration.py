@@ -88,9 +88,10 @@ def read_folder(folder: Path, schemas: Path) -> Registration:
     loaded, wrong = _with_schemas(body, schemas)
     problems.extend(_problem(str(file), document.line(finding.place), finding) for finding in wrong)
     unread = {finding.place[:3] for finding in wrong}
+    lines: dict[Path, Document] = {}
     if body is not None:
         problems.extend(
-            _located(finding, file, document, loaded)
+            _located(finding, file, document, loaded, lines)
             for finding in registration_findings(body)
             if finding.place[:3] not in unread
         )
@@ -188,18 +189,20 @@ def _with_schemas(body: Any, schemas: Path) -> tuple[dict[int, Path], list[Findi
     return loaded, wrong
 
 
-def _located(finding: Finding, file: Path, document: Document, loaded: Mapping[int, Path]) -> Problem:
-    """The finding at its line of agency.yaml, or of the schema's file where it lies inside that."""
+def _located(
+    finding: Finding, file: Path, document: Document, loaded: Mapping[int, Path], lines: dict[Path, Document]
+) -> Problem:
+    """The finding at its line of agency.yaml, or of the schema's file where it lies inside that.
+
+    `lines`: the schemas' files read for their lines so far (JSON is YAML enough for that).
+    """
     place = (*finding.place, finding.key) if finding.key else finding.place
     if len(place) > 3 and place[0] == "services" and place[2] == "schema" and place[1] in loaded:
         schema = loaded[int(place[1])]
-        return _problem(str(schema), _json_line(schema, place[3:]), finding)
+        if schema not in lines:
+            lines[schema] = read_yaml(schema.read_bytes())
+        return _problem(str(schema), lines[schema].line(place[3:]), finding)
     return _problem(str(file), document.line(place), finding)
-
-
-def _json_line(file: Path, place: Place) -> int:
-    # JSON is YAML enough for its lines to be found the same way.
-    return read_yaml(file.read_bytes()).line(place)
 
 
 def _problem(file: str, line: int, finding: Finding) -> Problem:

@@ -7,7 +7,7 @@ takes the highest. Levels 04 and 05 are not exchanged through this gateway.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,39 +27,37 @@ _LOWEST: Final = {"public": "01", "personal": "02", "internal": "02", "official_
 def registration_findings(body: Any) -> list[Finding]:
     """Everything wrong with a registration (agency.yaml with each service's schema in place of its name)."""
     findings = list(_FORM.findings(body))
-    if findings:
-        # The form is broken: say what else can be said of the services that are whole.
-        return findings + _of_whole_services(body, findings)
-    for i in range(len(body["services"])):
-        findings.extend(_service_findings(body, i))
+    if not isinstance(body, dict) or any(each.place in (("id",), ("services",)) for each in findings):
+        return findings
+    if not isinstance(body.get("id"), str) or not isinstance(body.get("services"), list):
+        return findings
+    for i, service in enumerate(body["services"]):
+        if isinstance(service, dict):
+            broken = {each.place[2] for each in findings if each.place[:2] == ("services", i) and len(each.place) > 2}
+            findings.extend(each.under(("services", i)) for each in _service_findings(body, i, service.keys() - broken))
     return findings
 
 
-def _of_whole_services(body: Any, findings: list[Finding]) -> list[Finding]:
-    broken = {each.place[1] for each in findings if each.place[:1] == ("services",) and len(each.place) > 1}
-    if not isinstance(body, dict) or not isinstance(body.get("services"), list) or not isinstance(body.get("id"), str):
-        return []
-    if any(each.place in (("id",), ("services",)) for each in findings):
-        return []
-    return [each for i in range(len(body["services"])) if i not in broken for each in _service_findings(body, i)]
-
-
-def _service_findings(body: Mapping[str, Any], i: int) -> Iterator[Finding]:
-    service, place = body["services"][i], ("services", i)
-    yield from (each.under(place) for each in _identity(body, i))
-    yield from (each.under(place) for each in _classification(service))
-    if "hours" in service:
-        yield from (each.under((*place, "hours")) for each in hours_findings(service["hours"]))
-    schema, schema_place = service["schema"], (*place, "schema")
-    wrong = list(schema_findings(schema))
-    yield from (each.under(schema_place) for each in wrong)
-    if wrong:
+def _service_findings(body: Mapping[str, Any], i: int, sound: Set[str]) -> Iterator[Finding]:
+    """What is wrong with one service beyond its form, as far as the parts needed to tell are `sound`."""
+    service = body["services"][i]
+    if "id" in sound:
+        yield from _identity(body, i)
+    if "test_identifier" in sound and not has_valid_check_digit(service["test_identifier"]):
+        yield Finding(("test_identifier",), "its check digit is wrong", "เลขตรวจสอบไม่ถูกต้อง")
+    if sound >= {"category", "level", "metadata"}:
+        yield from _classification(service)
+    if "hours" in sound:
+        yield from (each.under(("hours",)) for each in hours_findings(service["hours"]))
+    if "schema" not in sound:
         return
-    yield from (each.under(place) for each in _highest_level(service))
-    yield from (
-        each.under((*place, "connector"))
-        for each in connector_findings(body["id"], service["connector"], schema["properties"])
-    )
+    wrong = [each.under(("schema",)) for each in schema_findings(service["schema"])]
+    yield from wrong
+    if not wrong and sound >= {"category", "level"}:
+        yield from _highest_level(service)
+    if not wrong and "connector" in sound:
+        findings = connector_findings(body["id"], service["connector"], service["schema"]["properties"])
+        yield from (each.under(("connector",)) for each in findings)
 
 
 def _identity(body: Mapping[str, Any], i: int) -> Iterator[Finding]:
@@ -74,8 +72,6 @@ def _identity(body: Mapping[str, Any], i: int) -> Iterator[Finding]:
         )
     if any(isinstance(other, dict) and other.get("id") == service["id"] for other in body["services"][:i]):
         yield Finding(("id",), "the service is there twice", "มีบริการนี้ซ้ำ")
-    if "test_identifier" in service and not has_valid_check_digit(service["test_identifier"]):
-        yield Finding(("test_identifier",), "its check digit is wrong", "เลขตรวจสอบไม่ถูกต้อง")
 
 
 def _classification(service: Mapping[str, Any]) -> Iterator[Finding]:
