@@ -61,7 +61,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@exec $(BIN)/python -m bench $(ARGS)
+	@exec $(BIN)/python -m bench.run $(ARGS)
 
 # Two locks: everything (for work on it), and what the image needs to build and serve.
 lock:
