@@ -11,7 +11,7 @@ from gateway.errors import MalformedRequest
 from gateway.policy.examples import Example, read_examples
 from gateway.policy.judge import Judge
 from gateway.policy.policyset import PolicySet, Problem, parse, read_folder
-from gateway.policy.request import Requests
+from gateway.policy.request import Requests, asked_of
 
 
 def check(folder: Path) -> list[Problem]:
@@ -88,7 +88,7 @@ def _withheld(policies: PolicySet, rule: str, examples: Iterable[Example]) -> bo
         if example.permit:
             continue
         try:
-            request, entities = requests.of(example.facts)
+            request, entities = requests.of(asked_of(example.facts))
         except (TypeError, ValueError):  # facts that cannot be judged say nothing about the rule
             continue
         if not cedarpy.is_authorized(request, alone, entities).allowed:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import cedarpy
 
@@ -24,10 +25,13 @@ from gateway.errors import Reason
 from gateway.model.exchange import Decision, Facts
 from gateway.model.parties import Term
 from gateway.policy.policyset import PolicyInfo, PolicySet
-from gateway.policy.request import InconsistentFacts, Requests, needs_consent, sensitive_fields
+from gateway.policy.request import Asked, InconsistentFacts, Requests, asked_of, needs_consent, sensitive_fields
 
 QUOTA_CODES = frozenset({"quota_exceeded", "officer_quota_exceeded"})
 """The reason codes that time alone cures: a refusal for nothing else is a 429."""
+
+REMEMBERED = 4096
+"""Cedar's answers kept, about a KiB each."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,12 +47,17 @@ def officer_quota_key(agreement: str, term: str, client: str, officer: str) -> s
 
 
 class Judge:
-    """Applies one policy set. May be used from several threads; keeps nothing of one question for the next but
-    the parsed entities, by value."""
+    """Applies one policy set. May be used from several threads.
+
+    Cedar's answer is a function of the rules and of what is asked of them, so the answers to the last questions
+    are kept, by value: the next question of the same client, service, term and day mostly asks the same, as
+    neither the person nor the time is among what the rules look at. Where a consent is, nothing is kept.
+    """
 
     def __init__(self, policies: PolicySet) -> None:
         self.policies = policies
         self._requests = Requests(policies.typed)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._evaluate)
         self._place = {policy.id: place for place, policy in enumerate(policies.policies)}
 
     def judge(self, candidates: Sequence[Facts]) -> Decision:
@@ -77,14 +86,18 @@ class Judge:
     def _judge_one(self, facts: Facts) -> Decision:
         """The decision on one candidate; a fault in judging is a refusal."""
         try:
-            request, entities = self._requests.of(facts)
-            result = cedarpy.is_authorized(request, self.policies.cedar, entities)
+            asked = asked_of(facts)
+            result = self._remembered(asked) if facts.consent is None else self._evaluate(asked)
             return self._read(facts, result)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as fault:  # a panic in Cedar's native code is no Exception
             _report(fault)
             return self._refusal(facts, [_failed()], ())
+
+    def _evaluate(self, asked: Asked) -> cedarpy.AuthzResult:
+        request, entities = self._requests.of(asked)
+        return cedarpy.is_authorized(request, self.policies.cedar, entities)
 
     def _read(self, facts: Facts, result: cedarpy.AuthzResult) -> Decision:
         """What Cedar's answer on `facts` comes to (steps 3 to 5)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import cedarpy
 import orjson
@@ -152,16 +152,33 @@ def needs_consent(term: Term, sensitive: list[str]) -> bool:
     return term.lawful_basis == "consent" or (bool(sensitive) and term.sensitive_basis == "consent")
 
 
+class Asked(NamedTuple):
+    """All that the rules look at, by value: equal ones are judged alike by the same rules.
+
+    `context`: Cedar's context as JSON text. `entities`: the values that the entities are made of.
+    """
+
+    client: str
+    service: str
+    context: str
+    entities: tuple[Any, ...]
+
+
 class Requests:
     """Puts facts into the shape of one set's schema, and keeps the parsed entities (thread-safe)."""
 
     def __init__(self, schema: cedarpy.Schema) -> None:
         self._entities = lru_cache(maxsize=HANDLES)(partial(_entities, schema))
 
-    def of(self, facts: Facts) -> tuple[dict[str, Any], cedarpy.Entities]:
-        """The request and the entities that Cedar judges. Raises InconsistentFacts, and what wrong types raise."""
-        request, key = _request(facts)
-        return request, self._entities(*key)
+    def of(self, asked: Asked) -> tuple[dict[str, Any], cedarpy.Entities]:
+        """The request and the entities that Cedar judges. Raises what wrong types raise."""
+        request = {
+            "principal": {"type": "Client", "id": asked.client},
+            "action": ACTION,
+            "resource": {"type": "Service", "id": asked.service},
+            "context": asked.context,
+        }
+        return request, self._entities(*asked.entities)
 
 
 def _require_one_question(facts: Facts) -> None:
@@ -186,14 +203,13 @@ def _require_one_question(facts: Facts) -> None:
         raise InconsistentFacts("not a set of texts where one belongs")
 
 
-def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
-    """The request, and the values that its entities are made of."""
+def asked_of(facts: Facts) -> Asked:
+    """What is asked of the rules. Raises InconsistentFacts, and what wrong types raise."""
     _require_one_question(facts)
     client, consumer, service, source = facts.client, facts.consumer, facts.service, facts.source
     agreement, term, known = facts.agreement, facts.term, facts.service.fields
     sensitive = sensitive_fields(facts)
     context: dict[str, Any] = {
-        "now": milliseconds(facts.now),
         "today": day_number(bangkok_day(facts.now)),
         "fields": facts.fields,
     }
@@ -232,23 +248,21 @@ def _request(facts: Facts) -> tuple[dict[str, Any], tuple[Any, ...]]:
         agreement_key,
         term,
     )
-    request = {
-        "principal": {"type": "Client", "id": client.id},
-        "action": ACTION,
-        "resource": {"type": "Service", "id": service.id},
-        "context": orjson.dumps(context).decode(),
-    }
-    return request, key
+    return Asked(client.id, service.id, orjson.dumps(context).decode(), key)
 
 
 def _add_term_facts(context: dict[str, Any], facts: Facts, term: Term, sensitive: list[str]) -> None:
-    """Quotas, and the consent where the term stands on one."""
+    """Quotas, and the consent where the term stands on one.
+
+    What is left of a quota is told as some or none, so that questions that differ in nothing the rules look at
+    look the same to the judge.
+    """
     if term.quota_per_day != 0:
-        context["quota_left"] = term.quota_per_day - facts.quota_used
+        context["quota_left"] = min(term.quota_per_day - facts.quota_used, 1)
     if term.quota_per_officer_per_day != 0:
         context["officer_counted"] = True
         if facts.officer_named:
-            context["officer_quota_left"] = term.quota_per_officer_per_day - facts.officer_quota_used
+            context["officer_quota_left"] = min(term.quota_per_officer_per_day - facts.officer_quota_used, 1)
     consent = facts.consent
     if consent is None:
         if facts.consent_named:
@@ -257,6 +271,7 @@ def _add_term_facts(context: dict[str, Any], facts: Facts, term: Term, sensitive
     if not needs_consent(term, sensitive):
         return
     own: dict[str, Any] = {
+        "now": milliseconds(facts.now),
         "status": consent.status,
         "consumer": consent.consumer,
         "service": consent.service,

@@ -24,7 +24,7 @@ def policies() -> PolicySet:
     return PolicySet.from_folder(POLICIES)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def judge(policies: PolicySet) -> Judge:
     return Judge(policies)
 

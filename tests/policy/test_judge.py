@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import cedarpy
@@ -13,7 +13,7 @@ import pytest
 
 from gateway.model import Agency, Facts, FieldInfo
 from gateway.policy import Judge, PolicySet, officer_quota_key, term_quota_key
-from gateway.policy.request import Requests
+from gateway.policy.request import Requests, asked_of
 
 Give = Callable[[str], Facts]
 
@@ -252,7 +252,7 @@ def test_a_rule_that_cannot_be_evaluated_denies(policies: PolicySet, facts: Give
     )
     changed = PolicySet.from_json(doc)
     asked = facts("old-age-allowance")
-    request, entities = Requests(changed.typed).of(asked)
+    request, entities = Requests(changed.typed).of(asked_of(asked))
     assert cedarpy.is_authorized(request, changed.cedar, entities).allowed, "the trap is real"
     decision = Judge(changed).judge([asked])
     assert not decision.permit
@@ -391,3 +391,28 @@ def test_one_confidential_field_of_a_service_lifts_only_questions_that_ask_for_i
     mixed = dataclasses.replace(base, service=dataclasses.replace(base.service, fields=fields))
     assert set(codes(judge, mixed)) == {"classification_exceeds_clearance", "officer_required"}
     assert judge.judge([dataclasses.replace(mixed, fields=("life_status",))]).permit
+
+
+def test_what_is_kept_never_outlives_what_it_was_judged_on(judge: Judge, facts: Give) -> None:
+    """The same question again, with one thing changed at a time, is judged on the change."""
+    base = facts("old-age-allowance")
+    for _ in range(2):
+        assert judge.judge([base]).permit
+        for changed, code in (
+            (dataclasses.replace(base, connector_status="disabled"), "connector_disabled"),
+            (
+                dataclasses.replace(base, client=dataclasses.replace(base.client, status="suspended")),
+                "client_suspended",
+            ),
+            (dataclasses.replace(base, now=base.now + timedelta(days=4000)), "agreement_expired"),
+        ):
+            assert code in [reason.code for reason in judge.judge([changed]).reasons]
+        assert base.term is not None
+        limited = dataclasses.replace(base.term, quota_per_day=5)
+        assert base.agreement is not None
+        standing = dataclasses.replace(
+            base, term=limited, agreement=dataclasses.replace(base.agreement, terms=(limited,))
+        )
+        assert judge.judge([dataclasses.replace(standing, quota_used=4)]).permit
+        spent = judge.judge([dataclasses.replace(standing, quota_used=5)])
+        assert [reason.code for reason in spent.reasons] == ["quota_exceeded"]
