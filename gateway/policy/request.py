@@ -187,6 +187,8 @@ def _require_one_question(facts: Facts) -> None:
     agreement, term = facts.agreement, facts.term
     if facts.caller.id != client.id or client.agency != consumer.id or facts.service.agency != source.id:
         raise InconsistentFacts("caller, client, agencies and service do not belong together")
+    if facts.now.tzinfo is None:
+        raise InconsistentFacts("a time without an offset")
     if consumer.id == source.id and consumer != source:
         raise InconsistentFacts("two readings of one agency")
     if term is not None and (agreement is None or all(own.id != term.id for own in agreement.terms)):
