@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import threading
@@ -73,7 +74,7 @@ class Store:
         self._writer = Writer(url, max_waiting=max_waiting)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
         self._local = threading.local()
-        self._read_connections: list[Connection] = []
+        self._read_connections: set[Connection] = set()
         self._quota_day: date | None = None
         self._quotas: dict[str, int] = {}
 
@@ -116,14 +117,18 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
     def _read(self, query: Callable[[Connection], T]) -> T:
+        connection: Connection | None = getattr(self._local, "connection", None)
         try:
-            connection: Connection | None = getattr(self._local, "connection", None)
             if connection is None:
                 connection = self._local.connection = Connection(self._url, read_only=True)
-                self._read_connections.append(connection)
+                self._read_connections.add(connection)
             return query(connection)
         except Failures as failure:
             self._local.connection = None
+            if connection is not None:
+                self._read_connections.discard(connection)
+                with contextlib.suppress(*Failures):
+                    connection.close()
             raise LogUnavailable(retry_after=1) from failure
 
     def close(self) -> None:

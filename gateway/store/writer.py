@@ -8,6 +8,7 @@ that wait fail at once, and the next append starts a new one. Nobody waits for e
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -51,31 +52,25 @@ class Writer:
         """Waits until the entries and changes are durable, together. Raises as `Store.append` says."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(Request(entries, changes, unless), loop, loop.create_future())
-        self._ensure_alive()
-        if self._queue.qsize() >= self._max_waiting:
-            raise LogUnavailable(retry_after=1)
-        self._queue.put(waiting)
-        if self._thread is None or not self._thread.is_alive():
-            self._fail_waiting()
+        with self._lock:  # the thread ends under this lock too, so what is put here it serves, or fails
+            if self._closed or self._queue.qsize() >= self._max_waiting:
+                raise LogUnavailable(retry_after=1)
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._queue.put(waiting)
         return await waiting.future
 
     def close(self) -> None:
         """Finishes what waits, then stops the thread."""
-        self._closed = True
-        thread = self._thread
-        if thread is not None and thread.is_alive():
-            self._queue.put(None)
-            thread.join(timeout=30)
-        self._fail_waiting()
-
-    def _ensure_alive(self) -> None:
         with self._lock:
-            if self._closed:
-                raise LogUnavailable
-            if self._thread is None or not self._thread.is_alive():
-                self._fail_waiting()
-                self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
-                self._thread.start()
+            self._closed = True
+            thread = self._thread
+            if thread is not None:
+                self._queue.put(None)
+        if thread is not None:
+            thread.join(timeout=30)
 
     def _work(self) -> None:
         """The thread. Whatever ends it, no one is left waiting."""
@@ -95,8 +90,10 @@ class Writer:
                     connection = self._work_behind(connection)
                     last_behind = time.monotonic()
         finally:
+            with self._lock:
+                self._thread = None
+                batch += self._waiting()
             _deliver([(waiting, _unavailable()) for waiting in batch])
-            self._fail_waiting()
             if connection is not None:
                 connection.close()
 
@@ -128,10 +125,8 @@ class Writer:
                     results.append((waiting, error))
             write(connection, state)
             connection.commit()
-        except Failures as failure:
-            if connection is not None:
-                connection.rollback()
-                connection.close()
+        except Exception as failure:  # the database's, or whatever else: the thread goes on
+            _drop(connection)
             _deliver([(waiting, _unavailable(failure)) for waiting in batch])
             return None
         _deliver(results)
@@ -150,22 +145,28 @@ class Writer:
             connection.durable(True)
         except Exception:  # whatever it is, an append must not suffer from it
             self._retry_behind_at = time.monotonic() + BEHIND_SECONDS
-            if connection is not None:
-                connection.rollback()
-                connection.close()
+            _drop(connection)
             return None
         return connection
 
-    def _fail_waiting(self) -> None:
-        waiting: list[tuple[_Waiting, Appended | Exception]] = []
+    def _waiting(self) -> list[_Waiting]:
+        """What waits now, taken off the queue."""
+        waiting: list[_Waiting] = []
         while True:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
-                break
+                return waiting
             if item is not None:
-                waiting.append((item, _unavailable()))
-        _deliver(waiting)
+                waiting.append(item)
+
+
+def _drop(connection: Connection | None) -> None:
+    """Lets go of a connection that failed; one that is broken may fail in that too."""
+    if connection is not None:
+        with contextlib.suppress(*Failures):
+            connection.rollback()
+            connection.close()
 
 
 def _unavailable(cause: BaseException | None = None) -> LogUnavailable:

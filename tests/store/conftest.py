@@ -64,3 +64,10 @@ def sqlite_url(tmp_path: Path) -> Iterator[str]:
     """An empty SQLite database, for what only a file can suffer."""
     with fresh("sqlite", tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+def postgres_url(tmp_path: Path) -> Iterator[str]:
+    """An empty PostgreSQL database, for what only a server can do."""
+    with fresh("postgresql", tmp_path) as url:
+        yield url
