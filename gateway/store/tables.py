@@ -114,7 +114,7 @@ exchanges = Table(
     Column("officer", String(64)),
     Column("source", String(64)),
     Column("service", String(96), nullable=False),
-    Column("purpose", String(160), nullable=False),
+    Column("purpose", String(192), nullable=False),
     Column("case_reference", String(64)),
     Column("agreement", String(64)),
     Column("subject", LargeBinary(32), nullable=False),

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("officer", sa.String(length=64), nullable=True),
         sa.Column("source", sa.String(length=64), nullable=True),
         sa.Column("service", sa.String(length=96), nullable=False),
-        sa.Column("purpose", sa.String(length=160), nullable=False),
+        sa.Column("purpose", sa.String(length=192), nullable=False),
         sa.Column("case_reference", sa.String(length=64), nullable=True),
         sa.Column("agreement", sa.String(length=64), nullable=True),
         sa.Column("subject", sa.LargeBinary(length=32), nullable=False),
