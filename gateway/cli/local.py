@@ -82,7 +82,7 @@ def demo(
     from gateway import cli
     from gateway import demo as demonstration
 
-    code = demonstration.run(cli.run, once=once, port=port, state_dir=state_dir)
+    code = demonstration.run(cli.run, once=once, port=port, state_dir=state_dir, as_json=screen.as_json)
     if code:
         raise typer.Exit(code)
 

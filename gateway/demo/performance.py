@@ -34,9 +34,9 @@ class Stopped(BaseException):
         self.number = number
 
 
-def perform(command: Command, *, once: bool, port: int | None, state_dir: Path | None) -> int:
+def perform(command: Command, *, once: bool, port: int | None, state_dir: Path | None, as_json: bool = False) -> int:
     """The exit code: 0, 1 where something went wrong, 128 + n where signal n came before it served."""
-    telling = Telling()
+    telling = Telling(as_json=as_json)
     before = dict(os.environ)
     try:
         with stopped_by_signals():
@@ -119,6 +119,7 @@ def _run(
     hand_out(story, desk, ground, url)
     walk = Walk(story, desk, ground, url, sandboxes, telling)
     walk.walk()
+    telling.result({"gateway_url": url, "demo_file": str(ground.handed_out), "steps": walk.results})
     telling.plain()
     if once:
         return walk.went_wrong

@@ -21,10 +21,19 @@ _WIDTH: Final = 112
 
 
 class Telling:
-    """Prints. A pipe gets the same text, without colours, in a fixed width."""
+    """Prints. A pipe gets the same text, without colours, in a fixed width.
 
-    def __init__(self) -> None:
-        self._console = _console(sys.stdout)
+    `as_json`: standard output gets the result only, as JSON; the telling goes to standard error.
+    """
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self._as_json = as_json
+        self._console = _console(sys.stderr if as_json else sys.stdout)
+
+    def result(self, body: Any) -> None:
+        """How it went, for a program."""
+        if self._as_json:
+            print(orjson.dumps(body, option=orjson.OPT_INDENT_2).decode(), flush=True)
 
     def opening(self, thai: str, english: str) -> None:
         """The first thing said."""

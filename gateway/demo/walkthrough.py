@@ -26,7 +26,10 @@ _BEHIND_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class Walk:
-    """One walk-through over a seeded gateway. `went_wrong`: how many steps did not turn out as they should."""
+    """One walk-through over a seeded gateway.
+
+    `went_wrong`: how many checks failed. `results`: {"step", "faults"} of each. `asked`: step and exchange id.
+    """
 
     story: Story
     desk: Desk
@@ -35,6 +38,7 @@ class Walk:
     sandboxes: Mapping[str, SandboxAgency]
     telling: Telling
     went_wrong: int = 0
+    results: list[Json] = field(default_factory=list)
     asked: list[tuple[Step, str]] = field(default_factory=list)
 
     def walk(self) -> None:
@@ -65,7 +69,7 @@ class Walk:
                 sandbox.wait()
         if step.after is not None:
             self.telling.both(step.after)
-        self._judged(faults)
+        self._judged(step.title["en"], faults)
 
     def _ask(self, step: Step, client: Gateway) -> list[str]:
         """Asks, shows both sides, and says what is not as expected."""
@@ -106,11 +110,12 @@ class Walk:
         )
         outcomes = {exchange["exchange_id"]: exchange["outcome"] for exchange in found}
         self._judged(
+            "the log",
             [
                 f"exchange {exchange_id}: {outcomes.get(exchange_id, 'not in the log')}, expected {outcome}"
                 for exchange_id, outcome in wanted.items()
                 if outcomes.get(exchange_id) != outcome
-            ]
+            ],
         )
         self._show_one(auditor)
         self._search_citizen(auditor)
@@ -150,7 +155,8 @@ class Walk:
             if step.question["citizen_id"] == citizen and step.expect["status"] in _OUTCOMES
         }
         missing = asked - {exchange["exchange_id"] for exchange in found}
-        self._judged([f"exchange {exchange_id} was not found by its citizen" for exchange_id in sorted(missing)])
+        faults = [f"exchange {exchange_id} was not found by its citizen" for exchange_id in sorted(missing)]
+        self._judged("the log, by citizen", faults)
 
     def _search_bytes(self) -> None:
         """No one who was asked about stands in anything the gateway wrote: its state, its database, its own log."""
@@ -172,13 +178,16 @@ class Walk:
         self.telling.both(
             {
                 "th": f"ค้นทุกไบต์ที่เกตเวย์เขียนไว้ ({kilobytes} KB) หาเลขประจำตัวประชาชน ชื่อ และบ้านของผู้ที่ถูกถามถึง",
-                "en": f"All {kilobytes} KB that the gateway wrote, searched for the IDs, names and houses of those asked about.",
+                "en": f"All {kilobytes} KB that the gateway wrote, searched for these people's IDs, names, houses.",
             }
         )
-        self._judged(faults, "ไม่พบ", "none found")
+        self._judged("every byte", faults, "ไม่พบ", "none found")
 
-    def _judged(self, faults: list[str], thai: str = "เป็นไปตามที่ควร", english: str = "as it should be") -> None:
+    def _judged(
+        self, step: str, faults: list[str], thai: str = "เป็นไปตามที่ควร", english: str = "as it should be"
+    ) -> None:
         self.went_wrong += bool(faults)
+        self.results.append({"step": step, "faults": faults})
         self.telling.outcome(faults, thai, english)
 
 
