@@ -18,6 +18,7 @@ from gateway.model.identifiers import (
     now,
     require_identifier,
     timestamp,
+    writes_citizen_id,
 )
 from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Operator, Purpose, Term
 from gateway.model.service import FieldInfo, Service
@@ -55,4 +56,5 @@ __all__ = [
     "now",
     "require_identifier",
     "timestamp",
+    "writes_citizen_id",
 ]

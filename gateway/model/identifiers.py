@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+import unicodedata
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 
@@ -24,6 +25,7 @@ REGISTER_ID = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}", re.ASCII)
 """The id of an agency, group, client, operator or agreement."""
 
 _THIRTEEN = re.compile(r"[0-9]{13}", re.ASCII)
+_WRITTEN = re.compile(r"(?<![0-9])[0-9]([ ./-]?)[0-9]{4}\1[0-9]{5}\1[0-9]{2}\1[0-9](?![0-9])", re.ASCII)
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 
@@ -79,6 +81,15 @@ def holds_citizen_id(text: str) -> bool:
         for i in range(len(digits) - 12)
         if _THIRTEEN.fullmatch(digits[i : i + 13])
     )
+
+
+def writes_citizen_id(text: str) -> bool:
+    """Whether free text has a citizen ID written in it: bare or as X-XXXX-XXXXX-XX-X, in any script's digits.
+
+    Narrower than `holds_citizen_id`, so that two telephone numbers in a row are not taken for a person.
+    """
+    ascii_digits = "".join(str(unicodedata.decimal(letter, letter)) for letter in text)
+    return any(has_valid_check_digit(re.sub("[^0-9]", "", found[0])) for found in _WRITTEN.finditer(ascii_digits))
 
 
 def now() -> datetime:

@@ -6,21 +6,13 @@ One pydantic model an act; unknown keys are refused. `FORMS` maps the act's name
 from __future__ import annotations
 
 import ipaddress
-from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gateway.keys import import_key
-from gateway.model import holds_citizen_id
+from gateway.registers.values import Code, Day, FieldName, Id, Kid, PurposeCode, Quota, ServiceId, Text
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-Kid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,128}$")]
-PurposeCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}(\.[a-z0-9][a-z0-9-]{0,47}){1,3}$")]
-ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}\.[a-z][a-z0-9-]{0,47}\.v[1-9][0-9]{0,3}$")]
-FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 Basis = Literal["consent", "24(1)", "24(2)", "24(3)", "24(4)", "24(5)", "24(6)"]
 Scope = Literal["exchange", "consent"]
 Role = Literal["controller", "processor", "joint_controller"]
@@ -29,7 +21,7 @@ Role = Literal["controller", "processor", "joint_controller"]
 class Form(BaseModel):
     """Strict: no unknown key, no coercion between types (dates are given as text)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
 class Title(Form):
@@ -42,7 +34,7 @@ class Title(Form):
 class Jwk(Form):
     """A public key: Ed25519 or P-256, with a kid, and nothing private."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
     kty: Literal["OKP", "EC"]
     crv: Literal["Ed25519", "P-256"]
     x: str = Field(max_length=64)
@@ -69,7 +61,14 @@ class Jwk(Form):
         return {k: v for k, v in self.model_dump().items() if v is not None}
 
 
-Keys = Annotated[list[Jwk], Field(min_length=1, max_length=8)]
+def _distinct_kids(keys: list[Jwk]) -> list[Jwk]:
+    if len({key.kid for key in keys}) != len(keys):
+        raise ValueError("two keys have the same kid")
+    return keys
+
+
+MOST_KEYS = 8
+Keys = Annotated[list[Jwk], Field(min_length=1, max_length=MOST_KEYS), AfterValidator(_distinct_kids)]
 
 
 class AddAgency(Form):
@@ -143,13 +142,6 @@ class AddOfficer(Form):
     client: Id
     code: Code
 
-    @field_validator("code")
-    @classmethod
-    def _no_citizen_id(cls, value: str) -> str:
-        if holds_citizen_id(value):
-            raise ValueError("a staff code must not be or hold a citizen ID")
-        return value
-
 
 class NamedOfficer(Form):
     """officer.suspend, officer.resume"""
@@ -160,7 +152,7 @@ class NamedOfficer(Form):
 
 
 class AddOperator(Form):
-    """operator.add: an owner names the agency it acts for; the others may not"""
+    """operator.add: an owner names the agency it acts for, a dpo may; the others act for all"""
 
     id: Id
     name: Text
@@ -172,6 +164,8 @@ class AddOperator(Form):
     def _owner_of_something(self) -> AddOperator:
         if (self.role == "owner") and self.agency is None:
             raise ValueError("an owner acts for an agency: name it")
+        if self.role in ("admin", "auditor") and self.agency is not None:
+            raise ValueError("an administrator or auditor acts for no single agency: name none")
         return self
 
 
@@ -228,8 +222,8 @@ class Party(Form):
 class Period(Form):
     """Asia/Bangkok days, both included."""
 
-    from_: date = Field(alias="from")
-    to: date
+    from_: Day = Field(alias="from")
+    to: Day
 
     @model_validator(mode="after")
     def _in_order(self) -> Period:
@@ -262,7 +256,7 @@ class Exemption(Form):
     clause: Text
     reference: Text
     authority: Text
-    date: date
+    date: Day
 
 
 class SecrecyRelease(Form):
@@ -270,7 +264,7 @@ class SecrecyRelease(Form):
 
     order: Text
     authority: Text
-    date: date
+    date: Day
 
 
 class TermForm(Form):
@@ -284,8 +278,8 @@ class TermForm(Form):
     oia_ground: Text
     notice: Notice
     sensitive_basis: str | None = Field(None, pattern=r"^(consent|26\([1-5]\)(\([a-z]\))?)$")
-    quota_per_day: int | None = Field(None, ge=1)
-    quota_per_officer_per_day: int | None = Field(None, ge=1)
+    quota_per_day: Quota | None = None
+    quota_per_officer_per_day: Quota | None = None
     officer_required: bool = False
     cross_border: bool = False
     pdpa_exemption: Exemption | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.errors import Conflict, NotFound
 from gateway.registers import forms
 from gateway.registers.acting import (
@@ -11,6 +13,7 @@ from gateway.registers.acting import (
     changed_record,
     existing,
     new_record,
+    refuse,
     require_admin,
     require_fresh,
     require_owner,
@@ -99,18 +102,48 @@ def client_key(act: Act, book: Book) -> Record:
 
 
 def operator_key(act: Act, book: Book) -> Record:
-    """Nobody can slip a key of their own under another's name: only oneself, or an owner for an owner."""
+    """Nobody can slip a key under an owner's name, or two owners could be one person: an owner who has lost
+    every key is enrolled anew. An administrator adds keys for the others, who have no acts of their own.
+    """
     record = existing(book, "operator", _key_holder(act))
     own = act.operator.id == record["id"]
-    if act.name == "operator.key.revoke":
+    if isinstance(act.form, forms.AddKey):
+        if not own and record["role"] == "owner":
+            raise refuse(
+                "role_not_allowed",
+                "an owner's keys are added by that owner alone",
+                "กุญแจของเจ้าของข้อมูลเพิ่มได้โดยเจ้าของเองเท่านั้น",
+                "ask that owner, or have a new owner enrolled",
+                "ติดต่อเจ้าของข้อมูลผู้นั้น หรือแต่งตั้งเจ้าของข้อมูลคนใหม่",
+            )
+        if not own:
+            require_admin(act)
+        _require_own_key(book, record["id"], [act.form.key.as_dict()])
+    else:
         if not own:
             require_owner(act, record.get("agency") or "", or_admin=True)
-    elif not own:
-        if record["role"] == "owner":
-            require_owner(act, record["agency"])
-        else:
-            require_admin(act)
+        if len(record["keys"]) == 1:
+            _require_another_admin(book, record)
     return _with_keys(act, record)
+
+
+def _require_own_key(book: Book, operator: str, keys: list[dict[str, Any]]) -> None:
+    """One key, one person: what takes two people is not done by one key under two names."""
+    given = {key["x"] for key in keys}
+    for kind in ("operator", "client"):
+        for name, record in book.registers.records[kind].items():
+            if (kind, name) != ("operator", operator) and any(key["x"] in given for key in record["keys"]):
+                raise Conflict("this key is another's: each operator has keys of their own", "กุญแจนี้เป็นของผู้อื่น")
+
+
+def _require_another_admin(book: Book, record: Record) -> None:
+    """Somebody must be left who can administer."""
+    if record["role"] != "admin" or record["status"] != "active":
+        return
+    for other in book.registers.operators.values():
+        if other.role == "admin" and other.status == "active" and other.keys and other.id != record["id"]:
+            return
+    raise Conflict("this is the last active administrator", "เป็นผู้ดูแลระบบคนสุดท้ายที่ยังใช้งานได้")
 
 
 def _with_keys(act: Act, record: Record) -> Record:
@@ -118,6 +151,8 @@ def _with_keys(act: Act, record: Record) -> Record:
     if isinstance(act.form, forms.AddKey):
         if act.form.key.kid in held | set(record["revoked_kids"]):
             raise Conflict("there is, or was, a key of this kid already", "มีหรือเคยมีกุญแจรหัสนี้แล้ว")
+        if len(held) >= forms.MOST_KEYS:
+            raise Conflict("there are as many keys as there may be: revoke one", "มีกุญแจครบจำนวนแล้ว ต้องเพิกถอนก่อน")
         return changed_record(act, record, keys=[*record["keys"], act.form.key.as_dict()])
     kid = as_form(act, forms.RevokeKey).kid
     if kid not in held:
@@ -164,7 +199,9 @@ def add_operator(act: Act, book: Book) -> Record:
         require_admin(act)
     require_fresh(book, "operator", form.id)
     require_fresh(book, "client", form.id)
-    return new_record(act, "operator", form.id, keys=[key.as_dict() for key in form.keys], revoked_kids=[])
+    keys = [key.as_dict() for key in form.keys]
+    _require_own_key(book, form.id, keys)
+    return new_record(act, "operator", form.id, keys=keys, revoked_kids=[])
 
 
 def switch_operator(act: Act, book: Book) -> Record:
@@ -174,12 +211,6 @@ def switch_operator(act: Act, book: Book) -> Record:
         require_owner(act, record["agency"], or_admin=target(act) == "suspended")
     else:
         require_admin(act)
-    if record["role"] == "admin" and target(act) == "suspended":
-        others = [
-            other
-            for other in book.registers.operators.values()
-            if other.role == "admin" and other.status == "active" and other.id != form.id
-        ]
-        if not others:
-            raise Conflict("this is the last active administrator", "เป็นผู้ดูแลระบบคนสุดท้ายที่ยังใช้งานได้")
+    if target(act) == "suspended":
+        _require_another_admin(book, record)
     return switched(act, record, target(act))

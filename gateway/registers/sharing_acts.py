@@ -97,16 +97,28 @@ def propose_agreement(act: Act, book: Book) -> Record:
     _check_agreement(form, book)
     body = form.model_dump(mode="json", by_alias=True)
     record = book.registers.record("agreement", form.id)
-    version = record["version"] if record else 0
-    pending = {"version": version + 1, "form": body, "proposed_by": act.operator.id, "proposed_at": act.time}
-    if record is None or version == 0:
-        blank = {**body, "kind": "agreement", "status": "proposed", "version": 0, "pending": pending}
-        return {**blank, "source": source, "added_by": act.operator.id, "added_at": act.time}
+    pending = {
+        "version": _next_version(record),
+        "form": body,
+        "proposed_by": act.operator.id,
+        "proposed_at": act.time,
+    }
+    blank = {**body, "kind": "agreement", "status": "proposed", "version": 0, "pending": pending, "source": source}
+    if record is None:
+        return {**blank, "added_by": act.operator.id, "added_at": act.time}
     if record["status"] == "revoked":
         raise Conflict("a revoked agreement is not revived: propose one of another id", "ข้อตกลงถูกเพิกถอนแล้ว")
     if (record["service"], record["consumer"]) != (body["service"], body["consumer"]):
         raise Conflict("a new version keeps consumer and service", "ฉบับใหม่ต้องคงหน่วยงานผู้ใช้และบริการเดิม")
-    return {**record, "pending": pending}
+    return {**record, "pending": pending} if record["version"] else {**record, **blank}
+
+
+def _next_version(record: Record | None) -> int:
+    """No two proposals share a number: who approves a version approves the form that they read."""
+    if record is None:
+        return 1
+    proposals = (record["pending"] or {}, record.get("refused") or {})
+    return 1 + max(int(numbered.get("version", 0)) for numbered in (record, *proposals))
 
 
 def _check_agreement(form: forms.ProposeAgreement, book: Book) -> None:
@@ -117,19 +129,20 @@ def _check_agreement(form: forms.ProposeAgreement, book: Book) -> None:
         client = existing(book, "client", name)
         if party.agency and client["agency"] != party.agency:
             raise MalformedRequest("a client named is not the consumer's", "ระบบที่ระบุไม่ใช่ของหน่วยงานผู้ใช้ข้อมูล")
-    for term in form.terms:
+    for place, term in enumerate(form.terms):
         existing(book, "purpose", term.purpose)
-        unknown = sorted(set(term.fields) - service.fields.keys())
+        # By place: what the sender wrote is not repeated; what the service's schema has may be.
+        unknown = [f"terms.{place}.fields.{i}" for i, name in enumerate(term.fields) if name not in service.fields]
         if unknown:
             raise MalformedRequest(
-                f"term {term.id}: the service has no field {', '.join(unknown)}",
-                f"ข้อ {term.id}: บริการไม่มีรายการข้อมูล {', '.join(unknown)}",
+                f"{', '.join(unknown)}: the service has no such field",
+                f"{', '.join(unknown)}: บริการไม่มีรายการข้อมูลนี้",
             )
         sensitive = sorted(name for name in term.fields if service.fields[name].sensitive)
         if sensitive and term.sensitive_basis is None:
             raise MalformedRequest(
-                f"term {term.id}: {', '.join(sensitive)} is sensitive (PDPA s.26): name the sensitive_basis",
-                f"ข้อ {term.id}: {', '.join(sensitive)} เป็นข้อมูลอ่อนไหวตามมาตรา 26 ต้องระบุ sensitive_basis",
+                f"terms.{place}: {', '.join(sensitive)} is sensitive (PDPA s.26): name the sensitive_basis",
+                f"terms.{place}: {', '.join(sensitive)} เป็นข้อมูลอ่อนไหวตามมาตรา 26 ต้องระบุ sensitive_basis",
             )
 
 

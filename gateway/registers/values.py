@@ -1,0 +1,68 @@
+"""The values that forms are made of: ids, codes, texts, days. None of them may be or hold a citizen ID.
+
+What a form takes is stored, logged and served as it is, and ids stand in URLs. The refusals say what is
+wrong and never what was sent.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from gateway.model import holds_citizen_id, writes_citizen_id
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LAST_YEAR = 2299
+"""A later year is a Buddhist-era one, written where the common era is meant."""
+
+
+def _no_person(value: str) -> str:
+    """Ids stand in URLs, in the log and in the search tables: none may be a person's."""
+    if holds_citizen_id(value):
+        raise ValueError("must not be or hold a citizen ID")
+    return value
+
+
+def _staff_code(value: str) -> str:
+    if holds_citizen_id(value):
+        raise ValueError("a staff code must not be or hold a citizen ID")
+    return value
+
+
+def _plain(value: str) -> str:
+    if writes_citizen_id(value):
+        raise ValueError("must not hold a citizen ID")
+    if _CONTROL.search(value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+def _day(value: object) -> date:
+    if not isinstance(value, str) or _DAY.fullmatch(value) is None:
+        raise ValueError("a day is YYYY-MM-DD")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:  # which would quote it
+        raise ValueError("there is no such day") from None
+    if day.year > _LAST_YEAR:
+        raise ValueError("write the year in the common era: 543 less than the Thai one")
+    return day
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$"), AfterValidator(_no_person)]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$"), AfterValidator(_staff_code)]
+Kid = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{1,128}$"), AfterValidator(_no_person)]
+PurposeCode = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}(\.[a-z0-9][a-z0-9-]{0,47}){1,3}$"),
+    AfterValidator(_no_person),
+]
+ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}\.[a-z][a-z0-9-]{0,47}\.v[1-9][0-9]{0,3}$")]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_plain)]
+Day = Annotated[date, BeforeValidator(_day)]
+Quota = Annotated[int, Field(ge=1, le=1_000_000_000)]
