@@ -12,6 +12,8 @@ signature years later.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 import time
 from collections.abc import Mapping
@@ -27,10 +29,10 @@ from pydantic import ValidationError
 
 from gateway.catalogue import digest_of, services_of
 from gateway.current import Current, Holding
-from gateway.errors import Conflict, GatewayError, Moved, Overloaded
+from gateway.errors import Conflict, GatewayError, LogUnavailable, Moved, Overloaded
 from gateway.errors import MalformedRequest as Malformed
 from gateway.exchangelog import ExchangeLog, canonical
-from gateway.keys import Keys, algorithm_of, import_key
+from gateway.keys import ALGORITHMS, Keys, algorithm_of, import_key
 from gateway.model import Caller, Operator, Receipt, Service, now, timestamp
 from gateway.questions import mistakes, read_object
 from gateway.registers import FORMS, Act, Book, Form, Record, perform
@@ -39,6 +41,10 @@ from gateway.store import REGISTERS, AlreadyUsed, Once, PutRegister, Store
 FRESH_SECONDS = 300
 ATTEMPTS = 8
 TYPE = "linkage-act+jwt"
+LONGEST_ACT = 4 * 1024 * 1024
+_SIZES = jws.JWSRegistry(algorithms=list(ALGORITHMS))
+_SIZES.max_payload_length = LONGEST_ACT
+"""A registration with its schemas, or a group of thousands, is more than joserfc takes by itself."""
 _PAYLOAD = {"act", "body", "operator", "time", "nonce", "audience"}
 
 
@@ -72,9 +78,18 @@ class Governance:
         self._log = log
         self._audience = audience
         self._nonce_key = keys.derive("nonce")
+        self._one_at_a_time = asyncio.Lock()
 
     async def act(self, caller: Caller, text: str) -> Done:
-        """Performs a signed act. Raises MalformedRequest, Denied, NotFound, Conflict, LogUnavailable."""
+        """Performs a signed act. Raises MalformedRequest, Denied, NotFound, Conflict, LogUnavailable.
+
+        Every act moves the registers: this gateway's own wait for each other, and only another gateway's make
+        one be judged again.
+        """
+        async with self._one_at_a_time:
+            return await self._act(caller, text)
+
+    async def _act(self, caller: Caller, text: str) -> Done:
         for _ in range(ATTEMPTS):
             holding = self._current.holding
             signed = self._verify(text, caller, holding)  # 1
@@ -89,7 +104,8 @@ class Governance:
                 continue
             except AlreadyUsed:
                 raise Conflict("this very act was sent before", "รายการนี้ถูกส่งมาแล้ว") from None
-            await self._current.refresh()  # 5
+            with contextlib.suppress(LogUnavailable):  # the act is on record; the next poll reads it
+                await self._current.refresh()  # 5
             return done
         raise Overloaded("the registers keep changing: try again", "ทะเบียนกำลังเปลี่ยนแปลง โปรดลองใหม่", retry_after=1)
 
@@ -99,14 +115,16 @@ class Governance:
             "ลายมือชื่อของรายการไม่ถูกต้อง ไม่ใช่ของผู้ส่ง หรือเกินห้านาที",
         )
         operator = holding.registers.operators.get(caller.id)
-        if operator is None or len(text) > 4 * 1024 * 1024:
+        if operator is None or not holding.directory.may_act(operator) or len(text) > LONGEST_ACT:
             raise refused
         try:
             header = orjson.loads(urlsafe_b64decode(text.partition(".")[0].encode()))
             jwk = next(key for key in operator.keys if key["kid"] == header["kid"])
-            verified = jws.deserialize_compact(text, import_key(jwk), algorithms=[algorithm_of(jwk)])
+            if header["alg"] != algorithm_of(jwk):
+                raise refused
+            verified = jws.deserialize_compact(text, import_key(jwk), registry=_SIZES)
             payload = read_object(verified.payload)
-        except (JoseError, ValueError, TypeError, KeyError, StopIteration, GatewayError):
+        except (JoseError, ValueError, TypeError, KeyError, StopIteration, RecursionError, GatewayError):
             raise refused from None
         name, body, nonce = payload.get("act"), payload.get("body"), payload.get("nonce")
         good = (
