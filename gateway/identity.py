@@ -54,6 +54,10 @@ class Directory:
         """The client or operator of this id."""
         return self.clients.get(name) or self.operators.get(name)
 
+    def may_act(self, holder: Client | Operator) -> bool:
+        """Active, and of an active agency where it has one."""
+        return holder.status == "active" and (not holder.agency or holder.agency in self.active_agencies)
+
 
 class Identity:
     """Issues and checks tokens. `issuer`: the gateway's base URL."""
@@ -69,9 +73,13 @@ class Identity:
 
     # -- the token endpoint -------------------------------------------------------------------------------
 
-    async def issue(self, assertion: str, scope: str | None, directory: Directory, address: str) -> dict[str, Any]:
+    async def issue(
+        self, assertion: str, scope: str | None, directory: Directory, address: str, client_id: str | None = None
+    ) -> dict[str, Any]:
         """An access token for a good assertion. Raises OAuthError (RFC 6749 s.5.2), LogUnavailable."""
         holder, kid, claims = self._proven(assertion, directory, address)
+        if client_id is not None and client_id != holder.id:  # RFC 7521 s.4.2: one and the same
+            raise OAuthError("invalid_client", "the client assertion is not valid")
         allowed = holder.scopes if isinstance(holder, Client) else ROLE_SCOPES[holder.role]
         asked = frozenset(scope.split()) if scope else allowed
         if not asked or not asked <= allowed:
@@ -121,7 +129,7 @@ class Identity:
             raise refused
         try:
             claims = jwt.decode(assertion, import_key(jwk), algorithms=[algorithm_of(jwk)]).claims
-        except (JoseError, ValueError, TypeError):
+        except (JoseError, ValueError, TypeError, RecursionError):
             raise refused from None
         now = time.time()
         expires, begins, issued = claims.get("exp", 0), claims.get("nbf", now), claims.get("iat", now)
@@ -171,7 +179,7 @@ class Identity:
             raise InvalidToken
         try:
             decoded = jwt.decode(token, self._key, algorithms=["ES256"])
-        except (JoseError, ValueError, TypeError):
+        except (JoseError, ValueError, TypeError, RecursionError):
             raise InvalidToken("the access token is not one of this gateway's", "โทเคนไม่ได้ออกโดยเกตเวย์นี้") from None
         claims = decoded.claims
         if (
@@ -195,9 +203,7 @@ def _current_key(holder: Client | Operator, kid: object) -> dict[str, Any] | Non
 
 def _may(holder: Client | Operator, directory: Directory, address: str) -> bool:
     """Active, of an active agency where it has one, and calling from a network it may call from."""
-    if holder.status != "active":
-        return False
-    if holder.agency and holder.agency not in directory.active_agencies:
+    if not directory.may_act(holder):
         return False
     return not isinstance(holder, Client) or not holder.networks or _within(address, holder.networks)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.errors import GatewayError, LogUnavailable, OAuthError
+from gateway.errors import GatewayError, LogUnavailable, OAuthError, Overloaded
 from gateway.http.documents import OAuthProblem, TokenBody, answers, problems
 from gateway.http.edge import Edge
 from gateway.http.reading import FORM, address_of, body_of
@@ -66,12 +66,16 @@ def routes(edge: Edge) -> APIRouter:
             parameters = _parameters(await body_of(request, edge.settings, media=FORM))
             _check(parameters)
             issued = await edge.identity.issue(
-                parameters["client_assertion"], parameters.get("scope"), edge.current.holding.directory, address
+                parameters["client_assertion"],
+                parameters.get("scope"),
+                edge.current.holding.directory,
+                address,
+                parameters.get("client_id"),
             )
         except OAuthError:
             edge.turned_away.count(address, "token_refused")
             raise
-        except LogUnavailable:
+        except (LogUnavailable, Overloaded):
             raise
         except GatewayError as error:
             edge.turned_away.count(address, "token_refused")
