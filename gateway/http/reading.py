@@ -62,11 +62,23 @@ def address_of(request: Request, settings: Settings) -> str:
     peer = request.client.host if request.client else ""
     if not settings.trusted_proxies or not _within(peer, tuple(settings.trusted_proxies)):
         return peer
-    hops = [hop.strip() for hop in request.headers.get("x-forwarded-for", "").split(",") if hop.strip()]
-    for hop in reversed(hops):
+    # A proxy may add a header line of its own behind the caller's: all lines count, the last first.
+    lines = ",".join(request.headers.getlist("x-forwarded-for"))
+    for hop in reversed([hop.strip() for hop in lines.split(",") if hop.strip()]):
+        if not _is_address(hop):
+            return peer
         if not _within(hop, tuple(settings.trusted_proxies)):
             return hop
     return peer
+
+
+def _is_address(text: str) -> bool:
+    """What is no address is nobody's: it would be counted, and so written down, as it came."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
 
 
 @lru_cache(maxsize=4096)
