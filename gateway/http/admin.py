@@ -17,7 +17,7 @@ from gateway.registers import KINDS
 
 ACT_LIMIT = 4 * 1024 * 1024
 Kind = Annotated[str, Path(description="The register.", examples=["agency"])]
-RecordId = Annotated[str, Path(description="The record's id.", examples=["dopa"])]
+RecordId = Annotated[str, Path(description="The record's id.", examples=["city-chiangmai"])]
 _EXAMPLE = {"act": "eyJhbGciOiJFZERTQSIsImtpZCI6Ii4uLiIsInR5cCI6Imxpbmth….….…"}
 
 
