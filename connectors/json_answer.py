@@ -12,6 +12,7 @@ from email.message import Message
 from functools import lru_cache
 from typing import Any, Final
 
+import aiohttp
 import orjson
 
 MAX_ANSWER: Final = 1 << 20
@@ -70,6 +71,24 @@ def media_type(content_type: str) -> tuple[str, str]:
     return message.get_content_type() if "/" in content_type else "", charset if isinstance(charset, str) else ""
 
 
+async def bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The bytes of an answer as they came, at most MAX_ANSWER of them, or BadAnswer."""
+    length = response.content_length
+    if length is not None and length > MAX_ANSWER:
+        raise BadAnswer("too_large")
+    content = response.content
+    first = await content.readany()
+    if content.at_eof() and len(first) <= MAX_ANSWER:
+        return first
+    chunks, size = [first], len(first)
+    while chunk := await content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER:
+            raise BadAnswer("too_large")
+    return b"".join(chunks)
+
+
 def unpacked(raw: bytes, content_encoding: str) -> bytes:
     """`raw` without its Content-Encoding (gzip, deflate), at most MAX_ANSWER bytes, or BadAnswer."""
     encoding = content_encoding.strip().lower()
@@ -126,6 +145,9 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
+_COUNTED: Final = frozenset({str, dict, list})
+
+
 def _surely_unique(raw: bytes, value: Any) -> bool:
     """Whether no key was dropped as a duplicate, where that can be told fast.
 
@@ -142,9 +164,9 @@ def _surely_unique(raw: bytes, value: Any) -> bool:
             strings += 1
         elif kind is dict:
             strings += len(node)
-            pending.extend(node.values())
+            pending.extend([each for each in node.values() if type(each) in _COUNTED])
         elif kind is list:
-            pending.extend(node)
+            pending.extend([each for each in node if type(each) in _COUNTED])
     return raw.count(b'"') == 2 * strings
 
 

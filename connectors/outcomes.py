@@ -9,8 +9,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from connectors.mapping import Rule, pointer
-from gateway.errors import GatewayError
-from gateway.plugin import AgencyMisbehaved, AgencyUnavailable, CitizenNotFound, OutsideServiceHours
+from gateway.plugin import AgencyMisbehaved, AgencyUnavailable, CitizenNotFound, OutsideServiceHours, SourceFault
+
+Failure = CitizenNotFound | SourceFault
+"""All that a connector may raise."""
 
 LONGEST_RETRY_AFTER: Final = 300
 """Seconds: what a source asks for beyond is cut, so that it cannot silence a service for a day."""
@@ -46,7 +48,7 @@ class Outcomes:
     by_status: Mapping[int, str]
     by_body: tuple[OutcomeRule, ...]
 
-    def of_status(self, status: int, retry_after: str) -> GatewayError | None:
+    def of_status(self, status: int, retry_after: str) -> Failure | None:
         """What the status alone says is wrong; None: the body must be read."""
         means = self.by_status.get(status)
         if means is not None:
@@ -55,7 +57,7 @@ class Outcomes:
             return None
         return of_http(status, retry_after)
 
-    def of_body(self, status: int, answer: Any, retry_after: str) -> GatewayError | None:
+    def of_body(self, status: int, answer: Any, retry_after: str) -> Failure | None:
         """What the answer says is wrong; None: it is the record."""
         for rule in self.by_body:
             if rule.holds(status, answer):
@@ -85,7 +87,7 @@ def compile_outcomes(settings: Mapping[str, Any]) -> Outcomes:
     return Outcomes(frozenset(settings.get("ok", (200,))), by_status, tuple(by_body))
 
 
-def of_http(status: int, retry_after: str) -> GatewayError:
+def of_http(status: int, retry_after: str) -> Failure:
     """What a status means where the settings say nothing of it. 404 is no "not found" unless declared one."""
     if 300 <= status < 400:
         return AgencyMisbehaved("redirect")
@@ -112,7 +114,7 @@ def seconds(retry_after: str) -> int | None:
     return int(min(max(wanted, 1.0), LONGEST_RETRY_AFTER))
 
 
-def _error(means: str, retry_after: str) -> GatewayError:
+def _error(means: str, retry_after: str) -> Failure:
     if means == "not_found":
         return CitizenNotFound()
     if means == "unavailable":

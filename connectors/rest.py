@@ -8,16 +8,16 @@
     6. map the granted fields
 
 Faults it tells (`SourceFault.fault`): late; dns, refused, address_not_allowed, certificate, disconnected,
-secret_missing, secret_unusable, unavailable; redirect, status, credentials, source_error, not_http, cut_off, too_large,
-content_type, charset, encoding, not_json, duplicate_key, no_echo, unmapped.
+secret_missing, secret_unusable, token, unavailable; redirect, status, credentials, source_error, not_http,
+cut_off, too_large, content_type, charset, encoding, not_json, duplicate_key, no_echo, unmapped.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
+import re
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -26,16 +26,17 @@ import aiohttp
 import orjson
 
 from connectors.egress import guarded_connector, refused_address
-from connectors.json_answer import MAX_ANSWER, BadAnswer, parse, unpacked
+from connectors.json_answer import BadAnswer, bounded, parse, unpacked
 from connectors.mapping import MAPPING_SCHEMA, compile_mapping
-from connectors.outcomes import compile_outcomes
+from connectors.outcomes import Failure, compile_outcomes
+from connectors.rest_auth import proof_of, resolved
 from connectors.rest_request import RequestForm, compile_request
-from gateway.errors import GatewayError
 from gateway.plugin import (
     AgencyMisbehaved,
     AgencyTimeout,
     AgencyUnavailable,
     Ask,
+    CitizenNotFound,
     ConnectorSettings,
     Record,
     SourceFault,
@@ -56,27 +57,11 @@ def open_connector(settings: ConnectorSettings) -> RestConnector:
 
 def check(endpoint: str, settings: Mapping[str, Any], mapping: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """What the schema cannot say: yields (JSON Pointer, what is wrong in English, in Thai)."""
-    try:
-        parts = urlsplit(endpoint)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
-        yield (
-            "/endpoint",
-            "the endpoint must be http(s)://host[:port][/path], without user, query or fragment",
-            "endpoint ต้องเป็น http(s)://host[:port][/path] โดยไม่มีชื่อผู้ใช้ query หรือ fragment",
-        )
-    elif (
-        parts.scheme == "http"
-        and host not in ("localhost", "::1")
-        and not host.startswith("127.")
-        and "plaintext" not in settings.get("tls", {})
-    ):
-        yield (
-            "/endpoint",
-            "plain HTTP beyond loopback: use https, or give the reason in settings.tls.plaintext",
-            "ใช้ HTTP ที่ไม่เข้ารหัสนอกเครื่องเดียวกัน ให้ใช้ https หรือระบุเหตุผลใน settings.tls.plaintext",
+    plaintext = "plaintext" in settings.get("tls", {})
+    yield from _address_faults("/endpoint", endpoint, plaintext=plaintext)
+    if "token_endpoint" in settings.get("auth", {}):
+        yield from _address_faults(
+            "/settings/auth/token_endpoint", settings["auth"]["token_endpoint"], plaintext=plaintext
         )
     try:
         compile_request(endpoint, settings)
@@ -88,6 +73,29 @@ def check(endpoint: str, settings: Mapping[str, Any], mapping: Mapping[str, Any]
         )
 
 
+def _address_faults(place: str, url: str, *, plaintext: bool) -> Iterator[tuple[str, str, str]]:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or "@" in parts.netloc:
+        yield (
+            place,
+            "it must be http(s)://host[:port][/path], without user, query or fragment",
+            "ต้องเป็น http(s)://host[:port][/path] โดยไม่มีชื่อผู้ใช้ query หรือ fragment",
+        )
+    elif parts.scheme == "http" and not plaintext and not (host in ("localhost", "::1") or _LOOPBACK.fullmatch(host)):
+        yield (
+            place,
+            "plain HTTP beyond loopback: use https, or give the reason in settings.tls.plaintext",
+            "ใช้ HTTP ที่ไม่เข้ารหัสนอกเครื่องเดียวกัน ให้ใช้ https หรือระบุเหตุผลใน settings.tls.plaintext",
+        )
+
+
+_LOOPBACK: Final = re.compile(r"127(\.[0-9]{1,3}){3}", re.ASCII)
+
+
 class RestConnector:
     """One service's way to its source over HTTP. Opens its connections on the first `fetch`, on that loop."""
 
@@ -96,7 +104,7 @@ class RestConnector:
         self._request: RequestForm = compile_request(opened.endpoint, settings)
         self._mapper = compile_mapping(opened.mapping)
         self._outcomes = compile_outcomes(settings)
-        self._auth = _authenticator(settings.get("auth"), opened.secret)
+        self._proof = proof_of(settings.get("auth"), opened.secret)
         self._charset = settings.get("charset", "utf-8")
         self._also_json = frozenset(settings.get("content_types", ()))
         self._repeatable = settings.get("repeatable", True)
@@ -108,11 +116,11 @@ class RestConnector:
 
     async def fetch(self, ask: Ask) -> Record:
         """The record of `ask.identifier`, its granted fields only. Raises what `gateway.plugin` names."""
-        failure: GatewayError
+        failure: Failure
         try:
             async with asyncio.timeout_at(ask.deadline):
                 return await self._fetch(ask)
-        except GatewayError as known:
+        except (CitizenNotFound, SourceFault) as known:
             failure = known
         except BadAnswer as bad:
             failure = AgencyMisbehaved(bad.fault)
@@ -131,20 +139,29 @@ class RestConnector:
 
     async def _fetch(self, ask: Ask) -> Record:
         session = self._session or self._open_session()
-        request = self._request
-        url, body, headers = request.build(ask.identifier)
-        if self._auth is not None:
-            name, value = self._auth()
-            headers[name] = value
+        proof = self._proof
+        header = None if proof is None else proof.header() or await proof.renewed(session)
+        response = await self._sent(session, ask, header)
+        if response.status == 401 and proof is not None and header is not None and proof.refused(header):
+            response.close()
+            response = await self._sent(session, ask, await proof.renewed(session))
+        async with response:
+            return await self._read(response, ask)
+
+    async def _sent(
+        self, session: aiohttp.ClientSession, ask: Ask, header: tuple[str, str] | None
+    ) -> aiohttp.ClientResponse:
+        method = self._request.method
+        url, body, headers = self._request.build(ask.identifier)
+        if header is not None:
+            headers[header[0]] = header[1]
         try:
-            response = await session.request(request.method, url, data=body, headers=headers, allow_redirects=False)
+            return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             # The source closed a kept connection as we wrote to it, and answered nothing.
             if not self._repeatable or isinstance(error, aiohttp.ClientConnectorError):
                 raise
-            response = await session.request(request.method, url, data=body, headers=headers, allow_redirects=False)
-        async with response:
-            return await self._read(response, ask)
+        return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
 
     async def _read(self, response: aiohttp.ClientResponse, ask: Ask) -> Record:
         status, headers = response.status, response.headers
@@ -153,7 +170,7 @@ class RestConnector:
         if failure is not None:
             raise failure
         try:
-            raw = unpacked(await _bounded(response), headers.get("Content-Encoding", ""))
+            raw = unpacked(await bounded(response), headers.get("Content-Encoding", ""))
             answer = parse(raw, headers.get("Content-Type", ""), charset=self._charset, also=self._also_json)
         except BadAnswer:
             if status in self._outcomes.ok:
@@ -167,7 +184,7 @@ class RestConnector:
     def _open_session(self) -> aiohttp.ClientSession:
         settings = self._opened.settings
         reference = settings.get("tls", {}).get("ca")
-        authorities = None if reference is None else _secret(self._opened.secret, reference)
+        authorities = None if reference is None else resolved(self._opened.secret, reference)
         connector = guarded_connector(
             self._opened.address_allowed,
             connections=settings.get("connections", 128),
@@ -185,59 +202,7 @@ class RestConnector:
         return self._session
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    """The body's bytes, at most MAX_ANSWER of them."""
-    length = response.content_length
-    if length is not None and length > MAX_ANSWER:
-        raise BadAnswer("too_large")
-    content = response.content
-    first = await content.readany()
-    if content.at_eof() and len(first) <= MAX_ANSWER:
-        return first
-    chunks, size = [first], len(first)
-    while chunk := await content.readany():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > MAX_ANSWER:
-            raise BadAnswer("too_large")
-    return b"".join(chunks)
-
-
-def _authenticator(
-    auth: Mapping[str, Any] | None, secret: Callable[[str], str]
-) -> Callable[[], tuple[str, str]] | None:
-    """What makes the header that proves who we are, from secrets read at each use."""
-    if auth is None:
-        return None
-    if auth["scheme"] == "api_key":
-        return lambda: (auth["header"], _header_value(_secret(secret, auth["key"])))
-    if auth["scheme"] == "bearer":
-        return lambda: ("Authorization", f"Bearer {_header_value(_secret(secret, auth['token']))}")
-
-    def basic() -> tuple[str, str]:
-        pair = f"{_secret(secret, auth['username'])}:{_secret(secret, auth['password'])}"
-        return "Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"
-
-    return basic
-
-
-def _header_value(value: str) -> str:
-    if value.isascii() and value.isprintable():
-        return value
-    raise AgencyUnavailable("secret_unusable")
-
-
-def _secret(secret: Callable[[str], str], reference: Mapping[str, str]) -> str:
-    """The value behind `{env: NAME}` or `{file: PATH}`, asked for as `env:NAME` or `file:PATH`."""
-    ((where, name),) = reference.items()
-    try:
-        return secret(f"{where}:{name}")
-    except (LookupError, OSError, ValueError):
-        pass
-    raise AgencyUnavailable("secret_missing")
-
-
-def _failure(error: Exception) -> GatewayError:
+def _failure(error: Exception) -> Failure:
     """What went wrong below HTTP, in our words."""
     if refused_address(error):
         return AgencyUnavailable("address_not_allowed")

@@ -76,7 +76,8 @@ async def test_a_strangers_kind(stranger: ModuleType) -> None:
     assert isinstance(opened, Echo)
     assert opened.settings.settings == {"n": 1}
     assert opened.settings.service == own.id
-    for wrong in ({"settings": {"m": 1}}, {"mapping": {"fields": {}}}, {"kind": "broken"}):
+    several: list[dict[str, Any]] = [{"settings": {"m": 1}}, {"mapping": {"fields": {}}}, {"kind": "broken"}]
+    for wrong in several:
         with pytest.raises(MalformedRequest):
             check_kind(replace(own, connector={**own.connector, **wrong}))
     del stranger.SETTINGS_SCHEMA

@@ -64,7 +64,12 @@ async def test_other_spellings_of_loopback(host: str) -> None:
 
 async def test_an_ipv4_address_in_ipv6_clothes_is_judged_as_ipv4() -> None:
     seen: list[str] = []
-    await asked("http://[::ffff:127.0.0.1]:{port}", address_allowed=lambda address: bool(seen.append(address)))
+
+    def remember(address: str) -> bool:
+        seen.append(address)
+        return False
+
+    await asked("http://[::ffff:127.0.0.1]:{port}", address_allowed=remember)
     assert seen == ["127.0.0.1"]
 
 

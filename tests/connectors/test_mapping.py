@@ -210,7 +210,7 @@ def test_whatever_a_source_sends(service: Any, data: st.DataObject) -> None:
     """Every agency's own mapping answers any JSON with a record that is JSON, or with a fault that says nothing."""
     mapping = service.connector["mapping"]
     keys = sorted(_paths(mapping))
-    answer = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, JSON)) | JSON)
+    answer: Any = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(keys, JSON)) | JSON)
     mapper = compile_mapping(mapping)
     try:
         record = mapper.record(answer, frozenset(service.fields))
