@@ -11,30 +11,67 @@
     9 seal       the answer signed, its receipt attached
 
 If the registers move between judging and recording, the record fails and the question is judged again on
-what holds now. If they move while the source is asked, the question is judged once more before anything is
-released: what is no longer permitted is withheld.
+what holds now. If they move while the source is asked, what was decided is judged once more, on the same
+agreement term, before anything is released: what is no longer permitted is withheld.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gateway.catalogue import open_now
 from gateway.current import Current, Holding
-from gateway.errors import Denied, GatewayError, Moved, Overloaded, QuotaExceeded, UnknownField, UnknownService
+from gateway.errors import (
+    Denied,
+    GatewayError,
+    GatewayFailed,
+    InvalidToken,
+    MalformedRequest,
+    Moved,
+    Overloaded,
+    QuotaExceeded,
+    UnknownField,
+    UnknownService,
+)
 from gateway.exchangelog import ExchangeLog, Subject
 from gateway.identity import Identity
-from gateway.model import Answer, Caller, Decision, Question, Receipt, Service, bangkok_day, new_id, now, timestamp
-from gateway.plugin import Ask, CitizenNotFound, OutsideServiceHours, Record, SourceFault
+from gateway.model import (
+    Answer,
+    Caller,
+    Decision,
+    Facts,
+    Question,
+    Receipt,
+    Service,
+    bangkok_day,
+    holds_citizen_id,
+    new_id,
+    now,
+    timestamp,
+)
+from gateway.plugin import Ask, OutsideServiceHours, Record, SourceFault
 from gateway.policy import QUOTA_CODES, officer_quota_key, term_quota_key
 from gateway.questions import read_question
 from gateway.registers import candidates
 from gateway.release import Minimiser
 from gateway.seal import Sealed, Sealer
 from gateway.sources import Sources
-from gateway.store import REGISTERS, Change, CloseExchange, OpenExchange, QuotaSpent, Reserve, Store
+from gateway.store import (
+    REGISTERS,
+    AlreadyClosed,
+    Appended,
+    Change,
+    CloseExchange,
+    OpenExchange,
+    QuotaSpent,
+    Reserve,
+    Store,
+)
 
 ATTEMPTS = 8
 """How often a question is judged anew because the registers keep moving."""
@@ -51,9 +88,11 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A permitted exchange on record: what was decided, on which holding, about whom."""
+    """A permitted exchange on record: who asked what, and what was decided on which holding, about whom."""
 
     exchange_id: str
+    caller: Caller
+    question: Question
     holding: Holding
     service: Service
     decision: Decision
@@ -77,20 +116,22 @@ class Pipeline:
         """The sealed answer, or one of the errors of `gateway.errors` with the exchange's id on it."""
         exchange_id = new_id("ex")
         try:
-            caller = self.identity.identify(  # 1
-                incoming.authorization, self.current.holding.directory, incoming.address, "exchange"
-            )
+            caller = self._identify(incoming)  # 1
             question = read_question(incoming.body, sandbox=self.sandbox)  # 2
-            decided = await self._decide(exchange_id, caller, question, incoming.body)  # 3, 4, 5
+            decided = await self._decide(exchange_id, incoming, caller, question)  # 3, 4, 5
             try:
-                record, retrieved = await self._fetch(decided, caller, question)  # 6
+                record, source_us = await self._fetch(decided)  # 6
                 data = self.minimiser.minimise(  # 7
                     record, decided.service, decided.decision.fields, question.identifier
                 )
+                digest = self.log.answer_digest(data)
             except GatewayError as fault:
                 await self._record_failed(decided, fault)  # 8
                 raise
-            receipt = await self._record_released(decided, caller, question, data, retrieved)  # 8
+            except Exception as fault:  # ours; on record all the same
+                await self._record_failed(decided, GatewayFailed())
+                raise GatewayFailed from fault
+            receipt = await self._record_released(decided, incoming, tuple(data), digest, source_us)  # 8
             return self.sealer.seal(  # 9
                 Answer(
                     exchange_id=exchange_id,
@@ -112,10 +153,14 @@ class Pipeline:
         holding = self.current.holding
         return await self._judge(holding, caller, question, self._route(holding, question))
 
-    async def _decide(self, exchange_id: str, caller: Caller, question: Question, body: bytes) -> Decided:
+    def _identify(self, incoming: Incoming) -> Caller:
+        directory = self.current.holding.directory
+        return self.identity.identify(incoming.authorization, directory, incoming.address, "exchange")
+
+    async def _decide(self, exchange_id: str, incoming: Incoming, caller: Caller, question: Question) -> Decided:
         """Stages 3 to 5, again if the registers or a quota moved in between."""
         subject = self.log.subject(question.identifier_kind.value, question.identifier)
-        digest = self.log.request_digest(body)
+        digest = self.log.request_digest(incoming.body)
         for _ in range(ATTEMPTS):
             holding = self.current.holding
             service = self._route(holding, question)
@@ -136,13 +181,14 @@ class Pipeline:
                 await self.store.append([entry], changes if decision.permit else [], unless)
             except Moved:
                 await self.current.refresh()
+                caller = self._identify(incoming)  # its key may be what was revoked
             except QuotaSpent:
                 continue
             else:
                 if not decision.permit:
                     raise refusal(decision)
-                return Decided(exchange_id, holding, service, decision, subject)
-        raise Overloaded("the registers keep changing: try again", "ทะเบียนกำลังเปลี่ยนแปลง โปรดลองใหม่", retry_after=1)
+                return Decided(exchange_id, caller, question, holding, service, decision, subject)
+        raise _registers_keep_moving()
 
     def _route(self, holding: Holding, question: Question) -> Service:
         service = holding.services.get(question.service)
@@ -153,6 +199,8 @@ class Pipeline:
                 f"this service asks by {service.identifier_kind.value}",
                 f"บริการนี้ต้องระบุ {service.identifier_kind.value}",
             )
+        if holds_citizen_id(question.purpose):  # a refusal's entry names the purpose
+            raise MalformedRequest("purpose must not hold a citizen ID", "purpose ต้องไม่มีเลขประจำตัวประชาชน")
         unknown = [name for name in question.fields or () if name not in service.fields]
         if unknown:
             raise UnknownField(
@@ -162,12 +210,25 @@ class Pipeline:
         return service
 
     async def _judge(
-        self, holding: Holding, caller: Caller, question: Question, service: Service, *, reserved: int = 0
+        self,
+        holding: Holding,
+        caller: Caller,
+        question: Question,
+        service: Service,
+        *,
+        standing: Decision | None = None,
     ) -> Decision:
-        """The decision on what holds now. `reserved`: how many of today's count are this exchange's own."""
+        """The decision on what holds now.
+
+        `standing`: an earlier decision on the same question, judged anew: by its own agreement term and no
+        other, and with one of today's count its own.
+        """
         moment = now()
         day = bangkok_day(moment)
         facts = candidates(holding.registers, caller, service, question, moment)
+        if standing is not None:
+            facts = _on_the_term_of(standing, facts)
+        reserved = 0 if standing is None else 1
         for place, fact in enumerate(facts):
             if fact.agreement is None or fact.term is None:
                 continue
@@ -185,9 +246,9 @@ class Pipeline:
                 )
         return holding.judge.judge(facts)
 
-    async def _fetch(self, decided: Decided, caller: Caller, question: Question) -> tuple[Record, int]:
+    async def _fetch(self, decided: Decided) -> tuple[Record, int]:
         """The source's record, and how long it took in microseconds."""
-        service = decided.service
+        service, question = decided.service, decided.question
         if not open_now(service, now()):
             raise OutsideServiceHours("service_hours")
         begun = asyncio.get_running_loop().time()
@@ -197,7 +258,7 @@ class Pipeline:
             service=service.id,
             fields=frozenset(decided.decision.fields),
             exchange_id=decided.exchange_id,
-            consumer=caller.agency,
+            consumer=decided.caller.agency,
             purpose=question.purpose,
             deadline=begun + service.deadline,
         )
@@ -205,43 +266,59 @@ class Pipeline:
         return record, round((asyncio.get_running_loop().time() - begun) * 1e6)
 
     async def _record_failed(self, decided: Decided, fault: GatewayError) -> None:
-        code = "citizen_not_found" if isinstance(fault, CitizenNotFound) else fault.code
-        short = f"{code}:{fault.fault}" if isinstance(fault, SourceFault) and fault.fault else code
-        await self.log.ready(now())
-        entry = self.log.closed("failed", decided.exchange_id, subject=decided.subject, fault=short)
-        await self.store.append([entry], [CloseExchange(decided.exchange_id)])
+        short = f"{fault.code}:{fault.fault}" if isinstance(fault, SourceFault) and fault.fault else fault.code
+        with contextlib.suppress(AlreadyClosed):  # so late that another gateway wrote `interrupted`
+            await self._close(decided, "failed", fault=short)
 
     async def _record_released(
-        self, decided: Decided, caller: Caller, question: Question, data: dict[str, object], source_us: int
+        self, decided: Decided, incoming: Incoming, released: tuple[str, ...], digest: str, source_us: int
     ) -> Receipt:
-        """`released` if what was decided still holds; else `withheld`, and Denied with the reasons."""
-        digest = self.log.answer_digest(data)
-        holding, decision = decided.holding, decided.decision
-        for _ in range(ATTEMPTS):
-            await self.log.ready(now())
-            entry = self.log.closed(
-                "released",
-                decided.exchange_id,
-                subject=decided.subject,
-                released=tuple(data),
-                answer_digest=digest,
-                source_us=source_us,
-            )
-            try:
-                unless = {REGISTERS: holding.registers.revision}
-                appended = await self.store.append([entry], [CloseExchange(decided.exchange_id)], unless)
-                return Receipt(self.log.origin, appended.entries[0].hex(), appended.indexes[0])
-            except Moved:
-                holding = await self.current.refresh()
-                service = holding.services.get(question.service, decided.service)
-                same = replace(question, fields=decided.decision.fields)
-                decision = await self._judge(holding, caller, same, service, reserved=1)
-                if not decision.permit:
+        """`released` if what was decided still holds; else `withheld`, and the error that says why."""
+        against: GatewayError | None = None
+        holding = decided.holding
+        try:
+            for _ in range(ATTEMPTS):
+                try:
+                    unless = {REGISTERS: holding.registers.revision}
+                    appended = await self._close(
+                        decided, "released", unless, released=released, answer_digest=digest, source_us=source_us
+                    )
+                    return Receipt(self.log.origin, appended.entries[0].hex(), appended.indexes[0])
+                except Moved:
+                    holding = await self.current.refresh()
+                against = await self._against(decided, incoming, holding)
+                if against is not None:
                     break
-        reasons = tuple(reason.code for reason in decision.reasons)
-        entry = self.log.closed("withheld", decided.exchange_id, subject=decided.subject, reasons=reasons)
-        await self.store.append([entry], [CloseExchange(decided.exchange_id)])
-        raise refusal(decision)
+            against = against or _registers_keep_moving()
+            await self._close(decided, "withheld", reasons=_reasons(against))
+        except AlreadyClosed:
+            raise Overloaded(
+                "it took so long that it was closed", "ใช้เวลานานเกินไป รายการถูกปิดแล้ว", retry_after=1
+            ) from None
+        raise against
+
+    async def _against(self, decided: Decided, incoming: Incoming, holding: Holding) -> GatewayError | None:
+        """What, by now, stands against releasing what was decided; None: nothing does."""
+        service = holding.services.get(decided.service.id)
+        if service is None:
+            return UnknownService()
+        same = replace(decided.question, fields=decided.decision.fields)
+        decision = await self._judge(holding, decided.caller, same, service, standing=decided.decision)
+        if not decision.permit:
+            return refusal(decision)
+        try:
+            self._identify(incoming)
+        except InvalidToken as gone:
+            return gone
+        return None
+
+    async def _close(
+        self, decided: Decided, outcome: str, unless: Mapping[str, int] | None = None, **content: Any
+    ) -> Appended:
+        """The one outcome of an exchange, on record. Raises Moved, AlreadyClosed, LogUnavailable."""
+        await self.log.ready(now())
+        entry = self.log.closed(outcome, decided.exchange_id, subject=decided.subject, **content)
+        return await self.store.append([entry], [CloseExchange(decided.exchange_id)], unless)
 
 
 def refusal(decision: Decision) -> GatewayError:
@@ -249,6 +326,28 @@ def refusal(decision: Decision) -> GatewayError:
     if decision.reasons and all(reason.code in QUOTA_CODES for reason in decision.reasons):
         return QuotaExceeded(decision.reasons, retry_after=_seconds_to_midnight())
     return Denied(decision.reasons)
+
+
+def _on_the_term_of(decision: Decision, facts: list[Facts]) -> list[Facts]:
+    """Those of the decision's own agreement term; where that is gone, facts that lack it and so refuse."""
+    agreement = [fact for fact in facts if fact.agreement is not None and fact.agreement.id == decision.agreement]
+    term = [fact for fact in agreement if fact.term is not None and fact.term.id == decision.term]
+    if term:
+        return term
+    if agreement:
+        return [replace(agreement[0], term=None)]
+    return [replace(facts[0], agreement=None, term=None)]
+
+
+def _reasons(against: GatewayError) -> tuple[str, ...]:
+    """What the log says of why an answer was withheld."""
+    if isinstance(against, Denied | QuotaExceeded):
+        return tuple(reason.code for reason in against.reasons)
+    return (against.code,)
+
+
+def _registers_keep_moving() -> Overloaded:
+    return Overloaded("the registers keep changing: try again", "ทะเบียนกำลังเปลี่ยนแปลง โปรดลองใหม่", retry_after=1)
 
 
 def _seconds_to_midnight() -> int:

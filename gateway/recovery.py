@@ -1,7 +1,8 @@
 """Exchanges left open by a gateway that died: found, and closed as `interrupted`, so that none is without an end.
 
 A restart closes its own (same gateway name, an earlier boot); anyone closes those that are overdue, which is
-twice the longest deadline after they were decided.
+twice the longest deadline after they were decided. Among them are a gateway's own of this boot, whose outcome
+could not be written while the log was away.
 """
 
 from __future__ import annotations
@@ -21,9 +22,8 @@ async def close_interrupted(store: Store, log: ExchangeLog, *, restarted: bool) 
 
     def left_open(connection: Connection) -> list[str]:
         rows = connection.rows(
-            "SELECT exchange FROM open_exchanges WHERE boot <> ? AND (overdue_at < ? OR (gateway = ? AND ? = 1))"
-            " LIMIT ?",
-            (log.boot, int(time.time()), log.gateway, int(restarted), SLICE),
+            "SELECT exchange FROM open_exchanges WHERE overdue_at < ? OR (gateway = ? AND boot <> ? AND ? = 1) LIMIT ?",
+            (int(time.time()), log.gateway, log.boot, int(restarted), SLICE),
         )
         return [row[0] for row in rows]
 
