@@ -9,13 +9,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import GatewayError, Overloaded
+from gateway.errors import GatewayError, GatewayFailed, LogUnavailable, Overloaded
 from gateway.http.edge import Edge
 from gateway.http.problems import render
 from gateway.http.reading import address_of, body_of
+from gateway.observe import logger
 from gateway.pipeline import Incoming
 
-TURNED_AWAY = frozenset(("invalid_token", "malformed_request", "invalid_citizen_id", "unknown_field", "too_large"))
+TURNED_AWAY = frozenset(
+    (
+        "invalid_token",
+        "insufficient_scope",
+        "malformed_request",
+        "invalid_citizen_id",
+        "unknown_field",
+        "unknown_service",
+        "unsupported_media_type",
+        "request_timeout",
+        "too_large",
+    )
+)
+"""What ends before stage 4, so that no entry of its own tells of it: counted instead."""
 
 
 class ExchangeRoute:
@@ -47,7 +61,12 @@ class ExchangeRoute:
             code = error.code
             if code in TURNED_AWAY:
                 edge.turned_away.count(address_of(request, edge.settings), code)
+            if isinstance(error, LogUnavailable | GatewayFailed):
+                _report(error)
             return render(error)
+        except Exception:
+            code = GatewayFailed.code  # the outermost layer says so to the caller
+            raise
         finally:
             self._under_way -= 1
             edge.metrics.in_flight.set(self._under_way)
@@ -55,3 +74,18 @@ class ExchangeRoute:
                 self._codes[code] = edge.metrics.exchanges.labels(code)
             self._codes[code].inc()
             edge.metrics.seconds.observe(time.perf_counter() - begun)
+
+
+def _report(error: GatewayError) -> None:
+    """Tells the operator what failed of ours: kinds and codes, never what a failure said."""
+    cause = error.__cause__
+    at = cause.__traceback__ if cause else None
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    logger.error(
+        error.code,
+        exchange=error.exchange_id,
+        kind=type(cause).__name__,
+        reason=getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None),
+        at=f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else None,
+    )
