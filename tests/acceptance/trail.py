@@ -1,0 +1,74 @@
+"""What the log holds of an exchange, as an auditor sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.client import Answer, Problem
+from tests.harness import RunningGateway
+
+OUTCOMES = ("released", "failed", "withheld", "interrupted")
+
+
+def ask(gateway: RunningGateway, client: str = "city-a-welfare", **question: Any) -> Answer | Problem:
+    """The answer, or the problem as a value."""
+    with gateway.as_(client) as caller:
+        try:
+            return caller.exchange(**question)
+        except Problem as problem:
+            return problem
+
+
+def entries_since(gateway: RunningGateway, index: int) -> list[dict[str, Any]]:
+    """Every entry of the log from an index on."""
+    found: list[dict[str, Any]] = []
+    with gateway.as_("auditor") as auditor:
+        following: int | None = index
+        while following is not None:
+            page = auditor.entries(after=following, limit=500)
+            found += page["entries"]
+            following = page["next"]
+    return found
+
+
+def size(gateway: RunningGateway) -> int:
+    """The index that the next entry will have, or a little less."""
+    with gateway.as_("auditor") as auditor:
+        page, following = auditor.entries(limit=500), 0
+        while page["next"] is not None:
+            following = page["next"]
+            page = auditor.entries(after=following, limit=500)
+    return int(page["entries"][-1]["index"]) + 1 if page["entries"] else following
+
+
+def of_exchange(entries: list[dict[str, Any]], exchange_id: str | None) -> list[dict[str, Any]]:
+    """An exchange's own entries among them."""
+    return [entry for entry in entries if entry["public"]["exchange"] == exchange_id]
+
+
+def on_record(gateway: RunningGateway, exchange_id: str | None, outcome: str) -> list[dict[str, Any]]:
+    """The exchange's entries with contents, after checking that they are one `decided` and one outcome, or one
+    `refused`, and that search, single view and entries agree."""
+    assert exchange_id is not None
+    with gateway.as_("auditor") as auditor:
+        found = auditor.audited(exchange_id)
+    contents: list[dict[str, Any]] = found["contents"]
+    kinds = [entry["public"]["kind"] for entry in contents]
+    assert kinds == (["exchange.refused"] if outcome == "refused" else ["exchange.decided", f"exchange.{outcome}"])
+    assert found["outcome"] == outcome == contents[-1]["content"]["outcome"]
+    assert [(entry["index"], entry["kind"]) for entry in found["entries"]] == [
+        (entry["index"], entry["public"]["kind"]) for entry in contents
+    ]
+    assert found["closed_at"] is not None
+    assert of_exchange(entries_since(gateway, contents[0]["index"]), exchange_id) == contents
+    return contents
+
+
+def not_on_record(gateway: RunningGateway, exchange_id: str | None, since: int) -> None:
+    """No entry tells of this exchange."""
+    assert exchange_id is not None
+    assert of_exchange(entries_since(gateway, since), exchange_id) == []
+    with gateway.as_("auditor") as auditor, pytest.raises(Problem, match="not_found"):
+        auditor.audited(exchange_id)
