@@ -8,14 +8,16 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import NotFound
-from gateway.http.documents import ActBody, ActRequest, RecordList, an_object, answers, problems, takes
+from gateway.errors import Conflict, Denied, NotFound
+from gateway.governance import LONGEST_ACT
+from gateway.http.documents import ActBody, ActRequest, RecordList
 from gateway.http.edge import Edge
 from gateway.http.json import Json
 from gateway.http.reading import form_of
+from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problems, takes
 from gateway.registers import KINDS
 
-ACT_LIMIT = 4 * 1024 * 1024
+ACT_LIMIT = LONGEST_ACT + 1024
 Kind = Annotated[str, Path(description="The register.", examples=["agency"])]
 RecordId = Annotated[str, Path(description="The record's id.", examples=["city-chiangmai"])]
 _EXAMPLE = {"act": "eyJhbGciOiJFZERTQSIsImtpZCI6Ii4uLiIsInR5cCI6Imxpbmth….….…"}
@@ -28,7 +30,8 @@ def routes(edge: Edge) -> APIRouter:
     @router.post(
         "/v1/admin/acts",
         status_code=201,
-        responses=answers(ActBody, "The act is on record", 201) | problems(400, 401, 403, 404, 408, 409, 413, 415, 503),
+        responses=answers(ActBody, "The act is on record", 201)
+        | problems(*SCOPE, *BODY, *LOG, Denied, NotFound, Conflict),
         openapi_extra=takes(ActRequest, _EXAMPLE),
     )
     async def act(request: Request) -> Response:
@@ -44,7 +47,7 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get(
         "/v1/admin/registers/{kind}",
-        responses=answers(RecordList, "The register's records") | problems(401, 403, 404, 503),
+        responses=answers(RecordList, "The register's records") | problems(*SCOPE, NotFound),
     )
     async def register(request: Request, kind: Kind) -> Response:
         """Every record of a register, as stored, by id."""
@@ -56,7 +59,7 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get(
         "/v1/admin/registers/{kind}/{record_id}",
-        responses=an_object("The record") | problems(401, 403, 404, 503),
+        responses=an_object("The record") | problems(*SCOPE, NotFound),
     )
     async def record(request: Request, kind: Kind, record_id: RecordId) -> Response:
         """One record, as stored."""

@@ -17,12 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway import __version__
-from gateway.errors import GatewayError, MalformedRequest
-from gateway.http import admin, catalogue, documents, health, oauth, records
+from gateway import __version__, errors
+from gateway.errors import GatewayError, InvalidToken, MalformedRequest
+from gateway.http import admin, catalogue, documents, health, oauth, records, responses
 from gateway.http.edge import Edge
 from gateway.http.exchange import ExchangeRoute
 from gateway.http.problems import Shield, from_framework, render
+from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
 _OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/")
@@ -36,39 +37,74 @@ _ASKS = {
             "record before the source is asked, and its outcome before the answer leaves. The answer is signed "
             "(RFC 9421, label `linkage`). A repeated POST is a new exchange."
         ),
-        **documents.takes(
+        **responses.takes(
             documents.QuestionBody,
             {
                 "service": "dopa.person.v1",
-                "citizen_id": "9000000000017",
+                "citizen_id": "9000000000012",
                 "purpose": "welfare.old-age-allowance",
                 "officer": "somsri.j",
                 "case_reference": "OAA/2569/0042",
             },
         ),
-        "responses": {
-            str(status): response
-            for status, response in (
-                documents.answers(documents.AnswerBody, "The granted fields, sealed")
-                | documents.problems(400, 401, 403, 404, 408, 413, 415, 429, 500, 502, 503, 504)
-            ).items()
-        },
+        "responses": responses.answers(
+            documents.AnswerBody,
+            "The granted fields, sealed",
+            headers={
+                "Content-Digest": "RFC 9530, `sha-256`.",
+                "Signature-Input": "RFC 9421: what the seal covers, by which key, when.",
+                "Signature": "RFC 9421, Ed25519, by a key of /.well-known/jwks.json.",
+            },
+        )
+        | responses.problems(
+            *responses.SCOPE,
+            *responses.BODY,
+            *responses.LOG,
+            errors.InvalidCitizenId,
+            errors.UnknownField,
+            errors.Denied,
+            errors.UnknownService,
+            errors.CitizenNotFound,
+            errors.QuotaExceeded,
+            errors.AgencyMisbehaved,
+            errors.AgencyUnavailable,
+            errors.OutsideServiceHours,
+            errors.AgencyTimeout,
+        ),
     }
 }
 
 
 def application(edge: Edge, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The whole edge over one gateway."""
-    app = FastAPI(title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     exchange = ExchangeRoute(edge)
+    return Shield(routed(edge, exchange, lifespan), {("POST", "/v1/exchanges"): exchange})
+
+
+def routed(
+    edge: Edge,
+    exchange: ExchangeRoute,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
+    """Every route, with the error handlers. A redirect would repeat the query string: there are none."""
+    app = FastAPI(
+        title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
     for module in (oauth, catalogue, records, admin, health):
         app.include_router(module.routes(edge))
-    app.add_exception_handler(GatewayError, _ours)
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, GatewayError)
+        if isinstance(error, InvalidToken):
+            edge.turned_away.count(address_of(request, edge.settings), error.code)
+        return render(error)
+
+    app.add_exception_handler(GatewayError, ours)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
-    return Shield(app, {("POST", "/v1/exchanges"): exchange})
+    return app
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -83,6 +119,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
         components = schema.setdefault("components", {})
         components["schemas"] = dict(sorted(definitions["$defs"].items()))
+        components["examples"] = responses.examples()
         components["securitySchemes"] = {
             "token": {
                 "type": "oauth2",
@@ -102,7 +139,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         schema["paths"] = {"/v1/exchanges": _ASKS, **schema["paths"]}
         for path, operations in schema["paths"].items():
             for operation in operations.values():
-                operation["responses"].pop("422", None)
+                documented = operation["responses"] | responses.problems(*responses.ALWAYS)
+                documented.pop("422", None)
+                operation["responses"] = {str(status): documented[status] for status in sorted(documented, key=int)}
                 if not path.startswith(_OPEN):
                     operation["security"] = [{"token": []}]
         app.openapi_schema = schema
@@ -116,11 +155,6 @@ _DESCRIPTION = (
 )
 
 
-async def _ours(_: Request, error: Exception) -> Response:
-    assert isinstance(error, GatewayError)
-    return render(error)
-
-
 async def _framework(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return render(from_framework(error))
@@ -129,5 +163,5 @@ async def _framework(_: Request, error: Exception) -> Response:
 async def _invalid(_: Request, error: Exception) -> Response:
     """FastAPI's own 422 would quote the input."""
     assert isinstance(error, RequestValidationError)
-    places = "; ".join(str(mistake["loc"][0]) for mistake in error.errors()[:10])
+    places = "; ".join(".".join(str(part) for part in mistake["loc"][:2]) for mistake in error.errors()[:10])
     return render(MalformedRequest(f"a parameter is not valid: {places}", f"พารามิเตอร์ไม่ถูกต้อง: {places}"))

@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from gateway.catalogue import describe
 from gateway.errors import UnknownService
-from gateway.http.documents import AgreementList, PurposeList, ServiceList, an_object, answers, problems
+from gateway.http.documents import AgreementList, PurposeList, ServiceList
 from gateway.http.edge import Edge
 from gateway.http.json import Json
+from gateway.http.responses import TOKEN, an_object, answers, problems
 from gateway.model import Service
 
 ServiceId = Annotated[str, Path(description="The service's id.", examples=["dopa.person.v1"])]
@@ -21,7 +22,8 @@ ServiceId = Annotated[str, Path(description="The service's id.", examples=["dopa
 def routes(edge: Edge) -> APIRouter:
     """The routes of this module. Any good token may read them."""
     router = APIRouter(tags=["catalogue"])
-    refusals = problems(401, 503)
+    refusals = problems(*TOKEN)
+    no_service = problems(*TOKEN, UnknownService)
 
     def service_of(name: str) -> Service:
         service = edge.current.holding.services.get(name)
@@ -36,13 +38,13 @@ def routes(edge: Edge) -> APIRouter:
         held = edge.current.holding.services.values()
         return Json({"services": [describe(service) for service in sorted(held, key=lambda s: s.id)]})
 
-    @router.get("/v1/services/{service_id}", responses=an_object("One service") | refusals | problems(404))
+    @router.get("/v1/services/{service_id}", responses=an_object("One service") | no_service)
     async def service(request: Request, service_id: ServiceId) -> Response:
         """One service, with its metadata and data dictionary."""
         edge.caller(request)
         return Json(describe(service_of(service_id)))
 
-    @router.get("/v1/services/{service_id}/schema", responses=an_object("A JSON Schema") | refusals | problems(404))
+    @router.get("/v1/services/{service_id}/schema", responses=an_object("A JSON Schema") | no_service)
     async def schema(request: Request, service_id: ServiceId) -> Response:
         """The service's JSON Schema 2020-12, each field annotated."""
         edge.caller(request)

@@ -5,14 +5,62 @@ Answers are written by orjson from the same shapes; schemathesis holds the two t
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+)
 
-from gateway.http.problems import PROBLEM
+from gateway.http.responses import codes
+from gateway.model import holds_citizen_id, writes_citizen_id
 
-Text64 = Annotated[str, StringConstraints(min_length=1, max_length=160)]
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+
+
+def _moment(value: object) -> object:
+    """RFC 3339, to UTC; a time without its offset could be meant in Bangkok or in UTC."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
+        raise ValueError("a time is written as RFC 3339 has it, with its offset")
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # which would quote it
+        raise ValueError("there is no such time") from None
+
+
+def _no_person(value: str) -> str:
+    if holds_citizen_id(value):
+        raise ValueError("must not be or hold a citizen ID: search by citizen_id")
+    return value
+
+
+def _no_person_in_text(value: str) -> str:
+    if writes_citizen_id(value):
+        raise ValueError("must not hold a citizen ID")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Name = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]+$", min_length=1, max_length=160), AfterValidator(_no_person)
+]
+"""An id or code to search by: it is recorded with the search, as it is."""
+Why = Annotated[
+    str, StringConstraints(min_length=4, max_length=400, strip_whitespace=True), AfterValidator(_no_person_in_text)
+]
+ONE_IDENTIFIER: list[JsonValue] = [{"required": ["citizen_id"]}, {"required": ["juristic_id"]}]
 
 
 class Document(BaseModel):
@@ -43,7 +91,7 @@ class ProblemBody(Document):
     title: str
     title_th: str
     status: int
-    code: str = Field(examples=["denied"])
+    code: str = Field(examples=["denied"], json_schema_extra={"enum": [*codes()]})
     detail: str | None = None
     detail_th: str | None = None
     exchange_id: str | None = None
@@ -67,16 +115,22 @@ class TokenBody(Document):
 
 
 class QuestionBody(Document):
-    """One question about one person, or one juristic person. Leave `fields` out to ask for all of the term's."""
+    """One question about one person, or one juristic person: `citizen_id` or `juristic_id`, by what the service
+    asks by. The last digit of either is its check digit. Leave `fields` out to ask for all of the term's; leave out
+    what there is nothing to say of (null is refused). No other value may be or hold a citizen ID.
+    """
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"oneOf": ONE_IDENTIFIER})
     service: str = Field(pattern=r"^[a-z][a-z0-9-]{1,31}\.[a-z][a-z0-9-]{0,47}\.v[1-9][0-9]{0,3}$")
-    citizen_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
-    juristic_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
+    citizen_id: str = Field(default_factory=str, pattern=r"^[0-9]{13}$")
+    juristic_id: str = Field(default_factory=str, pattern=r"^[0-9]{13}$")
     purpose: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}(\.[a-z0-9][a-z0-9-]{0,47}){1,3}$")
-    fields: list[str] | None = Field(None, min_length=1, max_length=200)
-    consent_id: str | None = Field(None, pattern=r"^[A-Za-z0-9._/-]{1,64}$")
-    officer: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,64}$")
-    case_reference: str | None = Field(None, pattern=r"^[A-Za-z0-9._/-]{1,64}$")
+    fields: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]] = Field(
+        default_factory=list, min_length=1, max_length=200, json_schema_extra={"uniqueItems": True}
+    )
+    consent_id: str = Field(default_factory=str, pattern=r"^[A-Za-z0-9._/-]{1,64}$")
+    officer: str = Field(default_factory=str, pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    case_reference: str = Field(default_factory=str, pattern=r"^[A-Za-z0-9._/-]{1,64}$")
 
 
 class SourceBody(Document):
@@ -206,25 +260,29 @@ class ActBody(Document):
 
 
 class SearchRequest(Document):
-    """What to look for. `citizen_id` needs `reason`, which is recorded; `to` is excluded."""
+    """What to look for. `citizen_id` or `juristic_id` needs `reason`, which is recorded; `to` is excluded."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    since: datetime | None = Field(None, alias="from")
-    until: datetime | None = Field(None, alias="to")
-    consumer: Text64 | None = None
-    source: Text64 | None = None
-    client: Text64 | None = None
-    officer: Text64 | None = None
-    service: Text64 | None = None
-    purpose: Text64 | None = None
-    case_reference: Text64 | None = None
-    outcome: Text64 | None = None
-    agreement: Text64 | None = None
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"dependentRequired": {"citizen_id": ["reason"], "juristic_id": ["reason"]}},
+    )
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
+    consumer: Name | None = None
+    source: Name | None = None
+    client: Name | None = None
+    officer: Name | None = None
+    service: Name | None = None
+    purpose: Name | None = None
+    case_reference: Name | None = None
+    outcome: Name | None = None
+    agreement: Name | None = None
     citizen_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
     juristic_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
-    reason: Annotated[str, StringConstraints(min_length=4, max_length=400)] | None = None
+    reason: Why | None = None
     limit: int = Field(50, ge=1, le=200)
-    cursor: str | None = Field(None, pattern="^[0-9a-f]{1,16}$")
+    cursor: str | None = Field(None, pattern="^[0-9a-f]{1,15}$")
 
 
 class SearchBody(Document):
@@ -245,44 +303,3 @@ class Status(Document):
     """Whether the gateway lives, or serves."""
 
     status: Literal["ok", "ready", "not_ready"]
-
-
-_MEANINGS = {
-    400: "Not well formed",
-    401: "No good access token",
-    403: "Refused: by scope, role or the rules",
-    404: "Not found",
-    405: "Method not allowed",
-    408: "The body did not arrive in time",
-    409: "Conflicts with the present state",
-    413: "Too large",
-    415: "Wrong content type",
-    429: "Quota used up",
-    500: "A fault of the gateway",
-    502: "The source's answer cannot be used",
-    503: "The source, the log or the gateway is not available",
-    504: "The source did not answer in time",
-}
-
-
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route: each status with the problem document."""
-    schema = {"$ref": "#/components/schemas/ProblemBody"}
-    return {status: {"description": _MEANINGS[status], "content": {PROBLEM: {"schema": schema}}} for status in statuses}
-
-
-def takes(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that reads its own body."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
-
-
-def answers(model: type[BaseModel], description: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
-    """The `responses` entry of a good answer."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {status: {"description": description, "content": {"application/json": {"schema": schema}}}}
-
-
-def an_object(description: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` entry of a good answer whose shape is documented elsewhere (a schema, a register's record)."""
-    return {200: {"description": description, "content": {"application/json": {"schema": {"type": "object"}}}}}

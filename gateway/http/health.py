@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import GatewayError
-from gateway.http.documents import Status, answers
+from gateway.http.documents import Status
 from gateway.http.edge import Edge
 from gateway.http.json import Json
+from gateway.http.responses import answers
 
 
 def routes(edge: Edge) -> APIRouter:

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.errors import GatewayError, LogUnavailable, OAuthError, Overloaded
-from gateway.http.documents import OAuthProblem, TokenBody, answers, problems
+from gateway.http.documents import OAuthProblem, TokenBody
 from gateway.http.edge import Edge
 from gateway.http.reading import FORM, address_of, body_of
+from gateway.http.responses import LOG, answers, problems
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -56,7 +57,7 @@ def routes(edge: Edge) -> APIRouter:
         responses=answers(TokenBody, "An access token")
         | answers(OAuthProblem, "The request is refused", 400)
         | answers(OAuthProblem, "The client is not accepted", 401)
-        | problems(503),
+        | problems(*LOG),
         openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": _FORM}}}},
     )
     async def token(request: Request) -> Response:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import GatewayError, MalformedRequest, NotFound
+from gateway.errors import GatewayError, InvalidCitizenId, MalformedRequest, NotFound
 from gateway.exchangelog import Search
 from gateway.http.documents import (
     EntryList,
@@ -16,13 +16,11 @@ from gateway.http.documents import (
     ExchangeContents,
     SearchBody,
     SearchRequest,
-    answers,
-    problems,
-    takes,
 )
 from gateway.http.edge import Edge
 from gateway.http.json import Json
 from gateway.http.reading import address_of, form_of
+from gateway.http.responses import BODY, LOG, SCOPE, TOKEN, answers, problems, takes
 from gateway.model import Caller, IdentifierKind, now, require_identifier, timestamp
 
 ExchangeId = Annotated[str, Path(description="The exchange's id.", examples=["ex_01m7wb6qj8t193z10bnff2mwqt"])]
@@ -37,7 +35,7 @@ def routes(edge: Edge) -> APIRouter:
     @router.get(
         "/v1/exchanges/{exchange_id}",
         tags=["exchanges"],
-        responses=answers(ExchangeBody, "The exchange") | problems(401, 403, 404, 503),
+        responses=answers(ExchangeBody, "The exchange") | problems(*TOKEN, *LOG, NotFound),
     )
     async def exchange(request: Request, exchange_id: ExchangeId) -> Response:
         """One exchange, for the consumer that asked and the source that was asked."""
@@ -50,7 +48,7 @@ def routes(edge: Edge) -> APIRouter:
     @router.post(
         "/v1/audit/exchanges/search",
         tags=["audit"],
-        responses=answers(SearchBody, "A page of exchanges") | problems(400, 401, 403, 408, 413, 415, 503),
+        responses=answers(SearchBody, "A page of exchanges") | problems(*SCOPE, *BODY, *LOG, InvalidCitizenId),
         openapi_extra=takes(SearchRequest, _EXAMPLE),
     )
     async def search(request: Request) -> Response:
@@ -69,7 +67,7 @@ def routes(edge: Edge) -> APIRouter:
     @router.get(
         "/v1/audit/exchanges/{exchange_id}",
         tags=["audit"],
-        responses=answers(ExchangeContents, "The exchange with its entries") | problems(401, 403, 404, 503),
+        responses=answers(ExchangeContents, "The exchange with its entries") | problems(*SCOPE, *LOG, NotFound),
     )
     async def contents(request: Request, exchange_id: ExchangeId) -> Response:
         """One exchange with what its entries hold."""
@@ -82,7 +80,7 @@ def routes(edge: Edge) -> APIRouter:
     @router.get(
         "/v1/audit/entries",
         tags=["audit"],
-        responses=answers(EntryList, "Entries in order") | problems(400, 401, 403, 503),
+        responses=answers(EntryList, "Entries in order") | problems(*SCOPE, *LOG, MalformedRequest),
     )
     async def entries(
         request: Request,
