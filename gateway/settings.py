@@ -1,4 +1,4 @@
-"""The gateway's settings: environment variables `LINKAGE_*`, each documented in the README.
+"""The gateway's settings: environment variables `LINKAGE_*`, each documented in docs/settings.md.
 
 Read once at start. A value that does not fit stops the start with a message that names the variable.
 """
