@@ -26,10 +26,14 @@ from gateway.store.changes import (
     Draft,
     Once,
     OpenExchange,
+    Outdated,
+    PutCheckpoint,
+    PutCosignature,
     PutMonth,
     PutRegister,
     QuotaSpent,
     Reserve,
+    consent_scope,
 )
 from gateway.store.connection import Connection, Failures
 from gateway.store.writer import Writer
@@ -46,11 +50,16 @@ __all__ = [
     "Draft",
     "Once",
     "OpenExchange",
+    "PutConsent",
+    "Outdated",
+    "PutCheckpoint",
+    "PutCosignature",
     "PutMonth",
     "PutRegister",
     "QuotaSpent",
     "Reserve",
     "Store",
+    "consent_scope",
 ]
 
 T = TypeVar("T")
@@ -87,8 +96,8 @@ class Store:
     ) -> Appended:
         """Appends `entries` and makes `changes`, in one transaction, durable when this returns.
 
-        `unless`: scope -> the revision it must still have (`registers`), or Moved is raised and nothing
-        happens. Raises QuotaSpent, AlreadyUsed, AlreadyClosed for the changes that say so, and
+        `unless`: scope -> the revision it must still have (`registers`, a consent's), or Moved is raised and nothing
+        happens. Raises QuotaSpent, AlreadyUsed, AlreadyClosed, Outdated for the changes that say so, and
         LogUnavailable where the database cannot be written.
         """
         try:

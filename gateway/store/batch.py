@@ -23,10 +23,14 @@ from gateway.store.changes import (
     Draft,
     Once,
     OpenExchange,
+    Outdated,
+    PutCheckpoint,
+    PutCosignature,
     PutMonth,
     PutRegister,
     QuotaSpent,
     Reserve,
+    consent_scope,
 )
 from gateway.store.connection import Connection
 
@@ -55,10 +59,14 @@ class Batch:
     open: set[str]
     log: list[tuple[int, bytes, str, bytes]] = field(default_factory=list)
     registers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    consents: dict[str, PutConsent] = field(default_factory=dict)
     months: list[tuple[str, bytes]] = field(default_factory=list)
     once: list[tuple[bytes, int]] = field(default_factory=list)
     opened: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     closed: list[tuple[str]] = field(default_factory=list)
+    signed: int = -1
+    checkpoints: list[tuple[int, bytes, str, int]] = field(default_factory=list)
+    cosignatures: list[tuple[int, str, str]] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)
     counted: set[bytes] = field(default_factory=set)
     reserved: set[tuple[str, date]] = field(default_factory=set)
@@ -71,9 +79,10 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
     if connection.dialect == "postgresql":
         lock_head = "SELECT size FROM head WHERE id = 1 FOR UPDATE"
     size = connection.rows(lock_head)[0][0]
-    scopes = {REGISTERS}.union(*(request.unless for request in requests))
     subjects = {draft.subject for request in requests for draft in request.entries if draft.subject is not None}
     changes = [change for request in requests for change in request.changes]
+    scopes = {REGISTERS}.union(*(request.unless for request in requests))
+    scopes.update(consent_scope(change.id) for change in changes if isinstance(change, PutConsent))
     keys = {(change.key, change.day) for change in changes if isinstance(change, Reserve)}
     digests = {change.digest for change in changes if isinstance(change, Once)}
     closing = {change.exchange for change in changes if isinstance(change, CloseExchange)}
@@ -90,6 +99,7 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
         quotas=quotas,
         used={bytes(row[0]) for row in _among(connection, "digest", "once", "digest", digests)},
         open={row[0] for row in _among(connection, "exchange", "open_exchanges", "exchange", closing)},
+        signed=_largest_signed(connection) if any(isinstance(change, PutCheckpoint) for change in changes) else -1,
     )
 
 
@@ -143,18 +153,36 @@ def write(connection: Connection, batch: Batch) -> None:
             "DO UPDATE SET revision = excluded.revision, body = excluded.body",
             [(kind, name, revision, body) for (kind, name), (revision, body) in batch.registers.items()],
         )
+    if batch.consents:
+        connection.many(
+            "INSERT INTO consents (id, revision, subject, consumer, code, sealed) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
+            [(c.id, c.revision, c.subject, c.consumer, c.code, c.sealed) for c in batch.consents.values()],
+        )
     if batch.months:
         connection.many(
             "INSERT INTO log_months (month, wrapped) VALUES (?, ?) ON CONFLICT (month) DO NOTHING", batch.months
         )
     if batch.once:
         connection.many("INSERT INTO once (digest, expires) VALUES (?, ?)", batch.once)
+    if batch.checkpoints:
+        connection.many("INSERT INTO checkpoints (size, root, note, signed_at) VALUES (?, ?, ?, ?)", batch.checkpoints)
+    if batch.cosignatures:
+        connection.many(
+            "INSERT INTO cosignatures (size, witness, line) VALUES (?, ?, ?) "
+            "ON CONFLICT (size, witness) DO UPDATE SET line = excluded.line",
+            batch.cosignatures,
+        )
     if batch.moved:
         connection.many(
             "INSERT INTO revisions (scope, revision) VALUES (?, ?) "
             "ON CONFLICT (scope) DO UPDATE SET revision = excluded.revision",
             [(scope, batch.revisions[scope]) for scope in batch.moved],
         )
+
+
+def _largest_signed(connection: Connection) -> int:
+    return int(connection.rows("SELECT COALESCE(MAX(size), -1) FROM checkpoints")[0][0])
 
 
 def _among(connection: Connection, columns: str, table: str, key: str, values: Iterable[Any]) -> list[Any]:
@@ -172,12 +200,18 @@ def _check(batch: Batch, changes: Sequence[Change]) -> None:
             case Reserve(key, day, limit):
                 if batch.quotas[key, day] >= limit:
                     raise QuotaSpent(key, batch.quotas[key, day])
+            case PutConsent(name, revision):
+                if batch.revisions[consent_scope(name)] != revision - 1:
+                    raise Moved(consent_scope(name))
             case Once(digest, _):
                 if digest in batch.used:
                     raise AlreadyUsed("used before")
             case CloseExchange(exchange):
                 if exchange not in batch.open:
                     raise AlreadyClosed("the exchange is not open")
+            case PutCheckpoint(size, _, _, _):
+                if size <= batch.signed or size > batch.size:
+                    raise Outdated("a checkpoint grows, and covers what is there")
             case _:
                 pass
 
@@ -214,8 +248,17 @@ def _apply(batch: Batch, changes: Sequence[Change], first: int) -> None:
             case CloseExchange(exchange):
                 batch.open.discard(exchange)
                 batch.closed.append((exchange,))
+            case PutCheckpoint(size, root, note, signed_at):
+                batch.signed = size
+                batch.checkpoints.append((size, root, note, signed_at))
+            case PutCosignature(size, witness, line):
+                batch.cosignatures.append((size, witness, line))
             case PutMonth(month, wrapped):
                 batch.months.append((month, wrapped))
+            case PutConsent(name, revision):
+                batch.revisions[consent_scope(name)] = revision
+                batch.moved.add(consent_scope(name))
+                batch.consents[name] = change
             case PutRegister(kind, name, body):
                 if not registers_moved:
                     batch.revisions[REGISTERS] += 1

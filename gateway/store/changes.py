@@ -75,7 +75,47 @@ class CloseExchange:
     exchange: str
 
 
-Change = PutRegister | PutMonth | Reserve | Once | OpenExchange | CloseExchange
+@dataclass(frozen=True, slots=True)
+class PutCheckpoint:
+    """Keeps a signed checkpoint of the first `size` entries; Outdated unless it is larger than every earlier one."""
+
+    size: int
+    root: bytes
+    note: str
+    signed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutCosignature:
+    """Keeps what a witness said of the checkpoint of `size`; its newest line takes an earlier one's place."""
+
+    size: int
+    witness: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutConsent:
+    """Writes one consent as it is from now on, and moves its scope to `revision` (`consent_scope`).
+
+    Moved where its revision is not the one before. `subject`, `code`: 32 bytes, keyed; `sealed`: the record,
+    encrypted by who writes it.
+    """
+
+    id: str
+    revision: int
+    subject: bytes = field(repr=False)
+    consumer: str
+    code: bytes = field(repr=False)
+    sealed: bytes = field(repr=False)
+
+
+def consent_scope(consent: str) -> str:
+    """The scope of `unless` that every change of this consent moves."""
+    return f"consent:{consent}"
+
+
+Change = PutConsent | PutRegister | PutMonth | Reserve | Once | OpenExchange | CloseExchange | PutCheckpoint | PutCosignature
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +142,7 @@ class AlreadyUsed(Exception):
 
 class AlreadyClosed(Exception):
     """The exchange named in `CloseExchange` is not open."""
+
+
+class Outdated(Exception):
+    """A checkpoint of this size, or a larger one, has been signed already."""

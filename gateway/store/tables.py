@@ -89,7 +89,22 @@ once = Table(
 )
 """Keyed digests of what may be used once only (an assertion's jti, an act's nonce), until they expire."""
 
-open_exchanges = Table(
+open_consents = Table(
+    "consents",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Column("subject", LargeBinary(32), nullable=False),
+    Column("consumer", String(64), nullable=False),
+    Column("code", LargeBinary(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("consents_subject", "subject", "consumer"),
+    Index("consents_code", "code"),
+)
+"""Consents as they are now; how they came to be so is in `sealed`, and in the log. `code`: keyed digest of the
+withdrawal code."""
+
+exchanges = Table(
     "open_exchanges",
     metadata,
     Column("exchange", String(40), primary_key=True),
@@ -134,3 +149,42 @@ projected = Table(
     Column("position", BigInteger, nullable=False),
 )
 """One row: the first entry that the projection has not read yet."""
+
+log_tiles = Table(
+    "log_tiles",
+    metadata,
+    Column("level", SmallInteger, primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+"""The Merkle tree's hashes as tiles of 256 (C2SP tlog-tiles), built behind the append and rebuildable from it.
+
+Level 0 holds full tiles only; above, a row grows with each full tile below it.
+"""
+
+tree = Table(
+    "tree",
+    metadata,
+    Column("id", SmallInteger, primary_key=True),
+    Column("tiles", BigInteger, nullable=False),
+)
+"""One row: how many tiles of level 0 are built."""
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("signed_at", BigInteger, nullable=False),
+)
+"""Every checkpoint that was signed. `note`: as signed (C2SP signed-note); `signed_at`: seconds since the epoch."""
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", String(256), primary_key=True),
+    Column("line", Text, nullable=False),
+)
+"""What witnesses said of a checkpoint: `witness` their verifier key's name and id, `line` their signature line."""
