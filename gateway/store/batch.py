@@ -25,6 +25,7 @@ from gateway.store.changes import (
     OpenExchange,
     Outdated,
     PutCheckpoint,
+    PutConsent,
     PutCosignature,
     PutMonth,
     PutRegister,

@@ -115,7 +115,9 @@ def consent_scope(consent: str) -> str:
     return f"consent:{consent}"
 
 
-Change = PutConsent | PutRegister | PutMonth | Reserve | Once | OpenExchange | CloseExchange | PutCheckpoint | PutCosignature
+Change = (
+    PutConsent | PutRegister | PutMonth | Reserve | Once | OpenExchange | CloseExchange | PutCheckpoint | PutCosignature
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,18 @@ once = Table(
 )
 """Keyed digests of what may be used once only (an assertion's jti, an act's nonce), until they expire."""
 
-open_consents = Table(
+open_exchanges = Table(
+    "open_exchanges",
+    metadata,
+    Column("exchange", String(40), primary_key=True),
+    Column("gateway", String(32), nullable=False),
+    Column("boot", String(40), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("overdue_at", BigInteger, nullable=False),
+)
+"""Decided and not yet closed. `overdue_at`: seconds since the epoch from when on anyone may close it."""
+
+consents = Table(
     "consents",
     metadata,
     Column("id", String(40), primary_key=True),
@@ -103,17 +114,6 @@ open_consents = Table(
 )
 """Consents as they are now; how they came to be so is in `sealed`, and in the log. `code`: keyed digest of the
 withdrawal code."""
-
-exchanges = Table(
-    "open_exchanges",
-    metadata,
-    Column("exchange", String(40), primary_key=True),
-    Column("gateway", String(32), nullable=False),
-    Column("boot", String(40), nullable=False),
-    Column("idx", BigInteger, nullable=False),
-    Column("overdue_at", BigInteger, nullable=False),
-)
-"""Decided and not yet closed. `overdue_at`: seconds since the epoch from when on anyone may close it."""
 
 exchanges = Table(
     "exchanges",
