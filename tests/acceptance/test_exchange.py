@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
@@ -245,23 +244,6 @@ def test_an_officers_own_quota_leaves_the_other_officers_theirs(world: Any) -> N
 
 
 # -- suspended, and taken back ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def acting(world: Any) -> Iterator[Callable[[str, str, dict[str, Any], str], None]]:
-    """Performs an act now, and its opposite after the test."""
-    gateway, _ = world
-    undo: list[tuple[str, str, dict[str, Any]]] = []
-
-    def act(operator: str, name: str, body: dict[str, Any], opposite: str) -> None:
-        with gateway.as_(operator) as desk:
-            desk.act(name, body)
-        undo.append((operator, opposite, body))
-
-    yield act
-    for operator, name, body in reversed(undo):
-        with gateway.as_(operator) as desk:
-            desk.act(name, body)
 
 
 @pytest.mark.parametrize(

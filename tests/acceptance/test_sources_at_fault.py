@@ -7,32 +7,17 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 
 from connectors import population
 from gateway.client import Answer, Problem
-from tests.acceptance.trail import ask, on_record
-from tests.harness import COVER, HOUSE, OLD_AGE, PERSON, Agency, RunningGateway, running, token_of
+from tests.acceptance.trail import ask, on_record, post
+from tests.harness import COVER, HOUSE, OLD_AGE, PERSON, Agency, running, token_of
 
 ELDER = population.story("elder")
 PEOPLE = population.population()
 OF_PERSON = {"service": PERSON, "citizen_id": ELDER, "purpose": OLD_AGE}
 OF_COVER = {"service": COVER, "citizen_id": ELDER, "purpose": "health.coverage-check"}
-
-
-@pytest.fixture
-def mended(world: Any) -> Iterator[dict[str, Agency]]:
-    """The agencies; what was ordered of them ends with the test."""
-    _, agencies = world
-    yield agencies
-    for agency in agencies.values():
-        agency.fault("none")
-
-
-def raw(gateway: RunningGateway, question: dict[str, Any]) -> httpx.Response:
-    headers = {"authorization": f"Bearer {token_of(gateway, 'city-a-welfare')}"}
-    return httpx.post(f"{gateway.url}/v1/exchanges", json=question, headers=headers, trust_env=False, timeout=30)
 
 
 def words_of(citizen: str) -> tuple[str, ...]:
@@ -66,7 +51,7 @@ def test_a_source_that_answers_wrongly_is_at_fault_and_is_not_quoted(
 ) -> None:
     gateway, _ = world
     mended[source].fault(fault)
-    response = raw(gateway, OF_PERSON if source == "dopa" else OF_COVER)
+    response = post(gateway, token_of(gateway, "city-a-welfare"), OF_PERSON if source == "dopa" else OF_COVER)
     problem = response.json()
     assert (response.status_code, problem["code"]) == (status, code)
     assert response.headers["content-type"] == "application/problem+json"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+import orjson
 import pytest
 
 from gateway.client import Answer, Problem
@@ -19,6 +21,13 @@ def ask(gateway: RunningGateway, client: str = "city-a-welfare", **question: Any
             return caller.exchange(**question)
         except Problem as problem:
             return problem
+
+
+def post(gateway: RunningGateway, token: str, question: Any) -> httpx.Response:
+    """The plain response, as it came; `question` as JSON, or bytes as they are."""
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    body = question if isinstance(question, bytes) else orjson.dumps(question)
+    return httpx.post(f"{gateway.url}/v1/exchanges", content=body, headers=headers, trust_env=False, timeout=40)
 
 
 def entries_since(gateway: RunningGateway, index: int) -> list[dict[str, Any]]:
