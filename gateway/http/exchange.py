@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from prometheus_client import Counter
@@ -82,10 +83,11 @@ def _report(error: GatewayError) -> None:
     at = cause.__traceback__ if cause else None
     while at is not None and at.tb_next is not None:
         at = at.tb_next
-    logger.error(
-        error.code,
-        exchange=error.exchange_id,
-        kind=type(cause).__name__,
-        reason=getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None),
-        at=f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else None,
-    )
+    with contextlib.suppress(OSError):  # where the log's disk is full, this line's may be too
+        logger.error(
+            error.code,
+            exchange=error.exchange_id,
+            kind=type(cause).__name__,
+            reason=getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None),
+            at=f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else None,
+        )
