@@ -3,7 +3,8 @@
 from gateway.registers.acting import Act, Book
 from gateway.registers.acts import perform
 from gateway.registers.candidates import candidates
-from gateway.registers.forms import FORMS, Form
+from gateway.registers.forms import FORMS
 from gateway.registers.snapshot import KINDS, Record, Registers, read_rows
+from gateway.registers.values import Form
 
 __all__ = ["FORMS", "KINDS", "Act", "Book", "Form", "Record", "Registers", "candidates", "perform", "read_rows"]

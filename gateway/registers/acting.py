@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from gateway.errors import Conflict, Denied, NotFound, Reason
 from gateway.model import Operator, Service
-from gateway.registers import forms
 from gateway.registers.snapshot import Record, Registers
+from gateway.registers.values import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Act:
     """One act: its name, its checked body, who does it, when (RFC 3339)."""
 
     name: str
-    form: forms.Form
+    form: Form
     operator: Operator
     time: str
 
@@ -32,7 +32,7 @@ class Book:
     proposed_digest: str = ""
 
 
-F = TypeVar("F", bound=forms.Form)
+F = TypeVar("F", bound=Form)
 
 
 def as_form(act: Act, kind: type[F]) -> F:
@@ -75,15 +75,13 @@ def require_owner(act: Act, agency: str, *, or_admin: bool = False) -> None:
     )
 
 
-def require_someone_else(act: Act, first: str) -> None:
+def require_someone_else(
+    act: Act,
+    first: str,
+    remedy: tuple[str, str] = ("ask another owner of the source", "ให้เจ้าของข้อมูลอีกคนของหน่วยงานเป็นผู้อนุมัติ"),
+) -> None:
     if act.operator.id == first:
-        raise refuse(
-            "two_people",
-            "who proposes does not approve",
-            "ผู้เสนอจะเป็นผู้อนุมัติเองไม่ได้",
-            "ask another owner of the source",
-            "ให้เจ้าของข้อมูลอีกคนของหน่วยงานเป็นผู้อนุมัติ",
-        )
+        raise refuse("two_people", "who proposes does not approve", "ผู้เสนอจะเป็นผู้อนุมัติเองไม่ได้", *remedy)
 
 
 # -- in which state -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.registers import party_acts, sharing_acts
+from gateway.registers import agreement_acts, connector_acts, party_acts
 from gateway.registers.acting import Act, Book
 from gateway.registers.snapshot import Record
 
@@ -41,15 +41,15 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "purpose.add": party_acts.add_purpose,
     "purpose.suspend": party_acts.switch_purpose,
     "purpose.resume": party_acts.switch_purpose,
-    "connector.register": sharing_acts.register_connector,
-    "connector.approve": sharing_acts.approve_connector,
-    "connector.disable": sharing_acts.switch_connector,
-    "connector.enable": sharing_acts.switch_connector,
-    "agreement.propose": sharing_acts.propose_agreement,
-    "agreement.approve": sharing_acts.approve_agreement,
-    "agreement.refuse": sharing_acts.refuse_agreement,
-    "agreement.suspend": sharing_acts.switch_agreement,
-    "agreement.resume": sharing_acts.switch_agreement,
-    "agreement.revoke": sharing_acts.revoke_agreement,
+    "connector.register": connector_acts.register_connector,
+    "connector.approve": connector_acts.approve_connector,
+    "connector.disable": connector_acts.switch_connector,
+    "connector.enable": connector_acts.switch_connector,
+    "agreement.propose": agreement_acts.propose_agreement,
+    "agreement.approve": agreement_acts.approve_agreement,
+    "agreement.refuse": agreement_acts.refuse_agreement,
+    "agreement.suspend": agreement_acts.switch_agreement,
+    "agreement.resume": agreement_acts.switch_agreement,
+    "agreement.revoke": agreement_acts.revoke_agreement,
 }
 """Every act of `forms.FORMS`, and what does it; a test holds the two equal."""

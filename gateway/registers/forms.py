@@ -8,27 +8,13 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from gateway.keys import import_key
-from gateway.registers.values import Code, Day, FieldName, Id, Kid, PurposeCode, Quota, ServiceId, Text
+from gateway.registers.agreement_forms import ApproveAgreement, ProposeAgreement, RefuseAgreement
+from gateway.registers.values import Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
 
-Basis = Literal["consent", "24(1)", "24(2)", "24(3)", "24(4)", "24(5)", "24(6)"]
 Scope = Literal["exchange", "consent"]
-Role = Literal["controller", "processor", "joint_controller"]
-
-
-class Form(BaseModel):
-    """Strict: no unknown key, no coercion between types (dates are given as text)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
-
-
-class Title(Form):
-    """A text in Thai and English."""
-
-    th: Text
-    en: Text
 
 
 class Jwk(Form):
@@ -204,145 +190,6 @@ class NamedConnector(Form):
     agency: Id
     service: ServiceId | None = None
     reason: Text | None = None
-
-
-class Party(Form):
-    """The consumer: an agency or a group, not both."""
-
-    agency: Id | None = None
-    group: Id | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Party:
-        if (self.agency is None) == (self.group is None):
-            raise ValueError("name an agency or a group")
-        return self
-
-
-class Period(Form):
-    """Asia/Bangkok days, both included."""
-
-    from_: Day = Field(alias="from")
-    to: Day
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Period:
-        if self.to < self.from_:
-            raise ValueError("the period ends before it begins")
-        return self
-
-
-class Notice(Form):
-    """PDPA s.23/25: the notice given and its version, or the exemption."""
-
-    id: Text | None = None
-    version: Text | None = None
-    exemption: Text | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Notice:
-        if (self.exemption is None) == (self.id is None) or (self.id is None) != (self.version is None):
-            raise ValueError("give the notice's id and version, or the exemption")
-        return self
-
-    def as_text(self) -> str:
-        """The notice in one line."""
-        return f"{self.id} {self.version}" if self.id else f"exempt: {self.exemption}"
-
-
-class Exemption(Form):
-    """PDPA s.4, or its royal decree: explicit, recorded at each use."""
-
-    clause: Text
-    reference: Text
-    authority: Text
-    date: Day
-
-
-class SecrecyRelease(Form):
-    """Official Secrets Regulation B.E. 2544: the order that releases, who gave it, when."""
-
-    order: Text
-    authority: Text
-    date: Day
-
-
-class TermForm(Form):
-    """One term: purpose x fields x basis x authority."""
-
-    id: Id
-    purpose: PurposeCode
-    fields: list[FieldName] = Field(min_length=1, max_length=200)
-    lawful_basis: Basis
-    authority: Title
-    oia_ground: Text
-    notice: Notice
-    sensitive_basis: str | None = Field(None, pattern=r"^(consent|26\([1-5]\)(\([a-z]\))?)$")
-    quota_per_day: Quota | None = None
-    quota_per_officer_per_day: Quota | None = None
-    officer_required: bool = False
-    cross_border: bool = False
-    pdpa_exemption: Exemption | None = None
-    secrecy_release: SecrecyRelease | None = None
-
-
-class Controllers(Form):
-    """PDPA s.40: who is controller, who processor."""
-
-    consumer: Role
-    source: Role
-
-
-class Retention(Form):
-    """How long the consumer keeps what it gets, and how it destroys it."""
-
-    days: int = Field(ge=0, le=36500)
-    destruction: Text
-
-
-class Pair(Form):
-    """One text for each side."""
-
-    consumer: Text
-    source: Text
-
-
-class ProposeAgreement(Form):
-    """agreement.propose"""
-
-    id: Id
-    title: Title
-    consumer: Party
-    service: ServiceId
-    clients: list[Id] = Field(default_factory=list, max_length=200)
-    period: Period
-    controller: Controllers
-    onward_sharing: bool = False
-    retention: Retention
-    contacts: Pair
-    signatories: Pair | None = None
-    terms: list[TermForm] = Field(min_length=1, max_length=100)
-
-    @model_validator(mode="after")
-    def _distinct_terms(self) -> ProposeAgreement:
-        if len({term.id for term in self.terms}) != len(self.terms):
-            raise ValueError("two terms have the same id")
-        return self
-
-
-class ApproveAgreement(Form):
-    """agreement.approve: exactly this version"""
-
-    id: Id
-    version: int = Field(ge=1)
-
-
-class RefuseAgreement(Form):
-    """agreement.refuse: with its ground (Digital Government Act B.E. 2562 s.15)"""
-
-    id: Id
-    version: int = Field(ge=1)
-    ground: Text
 
 
 FORMS: dict[str, type[Form]] = {

@@ -175,6 +175,7 @@ def _agreement(body: Record) -> Agreement | None:
 
 def _term(body: Record) -> Term:
     notice, exemption, release = body["notice"], body.get("pdpa_exemption"), body.get("secrecy_release")
+    consent = body.get("consent") or {}
     return Term(
         id=body["id"],
         purpose=body["purpose"],
@@ -193,4 +194,7 @@ def _term(body: Record) -> Term:
         if exemption
         else "",
         secrecy_release=" · ".join(release[k] for k in ("order", "authority", "date")) if release else "",
+        consent_collectors=frozenset(consent.get("collectors", ())),
+        consent_methods=frozenset(consent.get("methods", ())),
+        consent_assurance=consent.get("least_assurance", 3),
     )

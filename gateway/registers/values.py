@@ -10,7 +10,7 @@ import re
 from datetime import date
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from gateway.model import holds_citizen_id, writes_citizen_id
 
@@ -62,7 +62,22 @@ PurposeCode = Annotated[
     AfterValidator(_no_person),
 ]
 ServiceId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}\.[a-z][a-z0-9-]{0,47}\.v[1-9][0-9]{0,3}$")]
+Method = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,31}$"), AfterValidator(_no_person)]
+"""How a citizen was identified: a code that the agreement chooses (`id-card-at-counter`, `thaid`)."""
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_plain)]
 Day = Annotated[date, BeforeValidator(_day)]
 Quota = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class Form(BaseModel):
+    """Strict: no unknown key, no coercion between types (dates are given as text)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+class Title(Form):
+    """A text in Thai and English."""
+
+    th: Text
+    en: Text

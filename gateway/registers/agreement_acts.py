@@ -1,14 +1,14 @@
-"""Acts about connectors and agreements: what a source offers, and to whom."""
+"""Acts about agreements: what a source lets a consumer ask, and for what."""
 
 from __future__ import annotations
 
 from gateway.errors import Conflict, MalformedRequest, NotFound
-from gateway.registers import forms
+from gateway.model import Service
+from gateway.registers import agreement_forms, forms
 from gateway.registers.acting import (
     Act,
     Book,
     as_form,
-    changed_record,
     existing,
     require_owner,
     require_someone_else,
@@ -16,69 +16,6 @@ from gateway.registers.acting import (
     target,
 )
 from gateway.registers.snapshot import Record
-
-# -- connectors -----------------------------------------------------------------------------------------------
-
-
-def register_connector(act: Act, book: Book) -> Record:
-    form = as_form(act, forms.RegisterConnector)
-    agency = book.proposed[0].agency
-    require_owner(act, agency, or_admin=True)
-    existing(book, "agency", agency)
-    pending = {
-        "registration": form.registration,
-        "digest": book.proposed_digest,
-        "registered_by": act.operator.id,
-        "registered_at": act.time,
-    }
-    record = book.registers.record("connector", agency)
-    if record is None:
-        blank = {"kind": "connector", "id": agency, "status": "registered", "version": 0, "disabled_services": []}
-        return {**blank, "registration": None, "digest": None, "pending": pending, "added_at": act.time}
-    if record["digest"] == book.proposed_digest or (record["pending"] or {}).get("digest") == book.proposed_digest:
-        raise Conflict("this very registration is there already", "มีการลงทะเบียนชุดเดียวกันนี้อยู่แล้ว")
-    return {**record, "pending": pending}
-
-
-def approve_connector(act: Act, book: Book) -> Record:
-    form = as_form(act, forms.ApproveConnector)
-    require_owner(act, form.agency)
-    record = existing(book, "connector", form.agency)
-    pending = record["pending"]
-    if pending is None or pending["digest"] != form.digest:
-        raise Conflict("no registration of this digest waits for approval", "ไม่มีการลงทะเบียนตามค่าแฮชนี้ที่รออนุมัติ")
-    require_someone_else(act, pending["registered_by"])
-    return {
-        **record,
-        "status": "active" if record["status"] == "registered" else record["status"],
-        "version": record["version"] + 1,
-        "registration": pending["registration"],
-        "digest": pending["digest"],
-        "registered_by": pending["registered_by"],
-        "approved_by": act.operator.id,
-        "approved_at": act.time,
-        "pending": None,
-    }
-
-
-def switch_connector(act: Act, book: Book) -> Record:
-    form = as_form(act, forms.NamedConnector)
-    disable = act.name == "connector.disable"
-    require_owner(act, form.agency, or_admin=disable)
-    record = existing(book, "connector", form.agency)
-    if form.service is None:
-        require_status(record, ("active",) if disable else ("disabled",))
-        return changed_record(act, record, status="disabled" if disable else "active", reason=form.reason)
-    service = book.services.get(form.service)
-    if service is None or service.agency != form.agency:
-        raise NotFound("the agency offers no such service", "หน่วยงานนี้ไม่มีบริการข้อมูลดังกล่าว")
-    disabled = set(record["disabled_services"])
-    if (form.service in disabled) == disable:
-        raise Conflict("the service is already so", "บริการข้อมูลอยู่ในสถานะนั้นอยู่แล้ว")
-    return changed_record(act, record, disabled_services=sorted(disabled ^ {form.service}), reason=form.reason)
-
-
-# -- agreements -----------------------------------------------------------------------------------------------
 
 
 def _source_of(book: Book, service: str) -> str:
@@ -89,7 +26,7 @@ def _source_of(book: Book, service: str) -> str:
 
 
 def propose_agreement(act: Act, book: Book) -> Record:
-    form = as_form(act, forms.ProposeAgreement)
+    form = as_form(act, agreement_forms.ProposeAgreement)
     source = _source_of(book, form.service)
     consumer = form.consumer.agency
     if not (act.operator.role == "owner" and act.operator.agency == consumer):
@@ -121,7 +58,7 @@ def _next_version(record: Record | None) -> int:
     return 1 + max(int(numbered.get("version", 0)) for numbered in (record, *proposals))
 
 
-def _check_agreement(form: forms.ProposeAgreement, book: Book) -> None:
+def _check_agreement(form: agreement_forms.ProposeAgreement, book: Book) -> None:
     service = book.services[form.service]
     party = form.consumer
     existing(book, "agency" if party.agency else "group", party.agency or party.group or "")
@@ -131,19 +68,34 @@ def _check_agreement(form: forms.ProposeAgreement, book: Book) -> None:
             raise MalformedRequest("a client named is not the consumer's", "ระบบที่ระบุไม่ใช่ของหน่วยงานผู้ใช้ข้อมูล")
     for place, term in enumerate(form.terms):
         existing(book, "purpose", term.purpose)
-        # By place: what the sender wrote is not repeated; what the service's schema has may be.
-        unknown = [f"terms.{place}.fields.{i}" for i, name in enumerate(term.fields) if name not in service.fields]
-        if unknown:
-            raise MalformedRequest(
-                f"{', '.join(unknown)}: the service has no such field",
-                f"{', '.join(unknown)}: บริการไม่มีรายการข้อมูลนี้",
-            )
-        sensitive = sorted(name for name in term.fields if service.fields[name].sensitive)
-        if sensitive and term.sensitive_basis is None:
-            raise MalformedRequest(
-                f"terms.{place}: {', '.join(sensitive)} is sensitive (PDPA s.26): name the sensitive_basis",
-                f"terms.{place}: {', '.join(sensitive)} เป็นข้อมูลอ่อนไหวตามมาตรา 26 ต้องระบุ sensitive_basis",
-            )
+        _check_term(f"terms.{place}", term, service)
+
+
+def _check_term(place: str, term: agreement_forms.TermForm, service: Service) -> None:
+    """What the rules would refuse at every question is refused here, before anyone approves it."""
+    # By place: what the sender wrote is not repeated; what the service's schema has may be.
+    unknown = [f"{place}.fields.{i}" for i, name in enumerate(term.fields) if name not in service.fields]
+    if unknown:
+        raise MalformedRequest(
+            f"{', '.join(unknown)}: the service has no such field", f"{', '.join(unknown)}: บริการไม่มีรายการข้อมูลนี้"
+        )
+    sensitive = sorted(name for name in term.fields if service.fields[name].sensitive)
+    if sensitive and term.sensitive_basis is None and term.pdpa_exemption is None:
+        raise MalformedRequest(
+            f"{place}: {', '.join(sensitive)} is sensitive (PDPA s.26): name the sensitive_basis",
+            f"{place}: {', '.join(sensitive)} เป็นข้อมูลอ่อนไหวตามมาตรา 26 ต้องระบุ sensitive_basis",
+        )
+    criminal = sorted(name for name in term.fields if service.fields[name].pdpa == "criminal_record")
+    if criminal and term.sensitive_basis != "26-criminal" and term.lawful_basis not in ("24(4)", "24(6)"):
+        raise MalformedRequest(
+            f"{place}: {', '.join(criminal)} is a criminal record: it needs 24(4), 24(6) or 26-criminal",
+            f"{place}: {', '.join(criminal)} เป็นประวัติอาชญากรรม ต้องใช้ฐาน 24(4) 24(6) หรือ 26-criminal",
+        )
+    if service.category == "official_secret" and term.secrecy_release is None:
+        raise MalformedRequest(
+            f"{place}: the service holds official secrets: name the secrecy_release",
+            f"{place}: บริการนี้มีความลับทางราชการ ต้องระบุ secrecy_release",
+        )
 
 
 def _pending_of(act: Act, book: Book, name: str, version: int) -> tuple[Record, Record]:
@@ -156,7 +108,7 @@ def _pending_of(act: Act, book: Book, name: str, version: int) -> tuple[Record, 
 
 
 def approve_agreement(act: Act, book: Book) -> Record:
-    form = as_form(act, forms.ApproveAgreement)
+    form = as_form(act, agreement_forms.ApproveAgreement)
     record, pending = _pending_of(act, book, form.id, form.version)
     require_someone_else(act, pending["proposed_by"])
     return {
@@ -173,7 +125,7 @@ def approve_agreement(act: Act, book: Book) -> Record:
 
 
 def refuse_agreement(act: Act, book: Book) -> Record:
-    form = as_form(act, forms.RefuseAgreement)
+    form = as_form(act, agreement_forms.RefuseAgreement)
     record, pending = _pending_of(act, book, form.id, form.version)
     refused = {**pending, "refused_by": act.operator.id, "refused_at": act.time, "ground": form.ground}
     status = record["status"] if record["version"] else "refused"
