@@ -1,7 +1,8 @@
 """Drafts of entries, and the log's readings.
 
 Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.withheld`, `exchange.interrupted`,
-`exchange.refused`, `act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`.
+`exchange.refused`, `consent.given`, `consent.paused`, `consent.resumed`, `consent.withdrawn`, `consent.search`,
+`act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`.
 """
 
 from __future__ import annotations
@@ -136,6 +137,7 @@ class ExchangeLog:
                 "lawful_basis": decision.lawful_basis,
                 "authority": decision.authority,
                 "consent": decision.consent_id,
+                "consent_revision": decision.consent_revision,
                 "policies": list(decision.policies),
                 "policy_digest": decision.policy_digest,
                 "asked": list(question.fields) if question.fields is not None else None,

@@ -63,6 +63,8 @@ class Decision:
     """The term's exemption from the PDPA (s.4), to be recorded with every use; empty where it has none."""
     secrecy_release: str = ""
     """The term's release under the Official Secrets Regulation B.E. 2544, recorded with every use."""
+    consent_revision: int | None = None
+    """The revision of the consent that it was judged on; None where no consent is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ class Term:
     exception of the Official Information Act B.E. 2540 s.24. `notice`: id and version of the notice given
     (s.23/25), or the exemption. `quota_per_day`, `quota_per_officer_per_day`: 0 means none is set.
     `pdpa_exemption` (s.4) and `secrecy_release` (Official Secrets Regulation B.E. 2544): reference, authority
-    and date as one text each, empty if there is none.
+    and date as one text each, empty if there is none. `consent_collectors`: the agencies that may collect
+    consents for it, by `consent_methods` of identifying the citizen, with at least `consent_assurance` (1 to 3);
+    none may where it names none.
     """
 
     id: str
@@ -103,6 +105,9 @@ class Term:
     cross_border: bool = False
     pdpa_exemption: str = ""
     secrecy_release: str = ""
+    consent_collectors: frozenset[str] = frozenset()
+    consent_methods: frozenset[str] = frozenset()
+    consent_assurance: int = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ class Judge:
             quotas=_quotas(facts, agreement.id, term),
             pdpa_exemption=term.pdpa_exemption,
             secrecy_release=term.secrecy_release,
+            consent_revision=consent.revision if consent else None,
         )
 
     def _refusal(self, facts: Facts | None, reasons: Sequence[Reason], determining: Sequence[str]) -> Decision:
@@ -156,6 +157,7 @@ class Judge:
             fields=(),
             policies=tuple(determining),
             policy_digest=self.policies.digest,
+            consent_revision=facts.consent.revision if facts and facts.consent else None,
         )
 
 
