@@ -18,7 +18,7 @@ import orjson
 MAX_ANSWER: Final = 1 << 20
 """Bytes of an answer, also after decompression."""
 
-_CODECS: Final = {
+CODECS: Final = {
     "utf-8": "utf-8",
     "utf8": "utf-8",
     "us-ascii": "ascii",
@@ -49,7 +49,7 @@ def parse(raw: bytes, content_type: str, *, charset: str = "utf-8", also: frozen
     kind, declared = media_type(content_type)
     if kind != "application/json" and not kind.endswith("+json") and kind not in also:
         raise BadAnswer("content_type")
-    codec = _CODECS.get((declared or charset).lower())
+    codec = CODECS.get((declared or charset).lower())
     if codec is None:
         raise BadAnswer("charset")
     if codec != "utf-8":
