@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.model.service import Service
 
-_OURS: Final = frozenset({"freshness", "contacts", "test_identifier"})
+_OURS: Final = frozenset({"freshness", "contacts"})
 """What `Service.metadata` carries beside the 14 fields of มรด. 3-1:2565."""
 
 

@@ -33,6 +33,8 @@ class Registration:
     title_th: str
     services: tuple[str, ...]
     body: Mapping[str, Any] = field(repr=False)
+    test_identifiers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """service -> whom a probe asks about. Stays in the folder: what is signed and stored names no person."""
 
     def as_json(self) -> dict[str, Any]:
         """agency.yaml as plain JSON, with each service's schema in place of its name. A copy."""
@@ -105,7 +107,7 @@ def services_of(registration: Mapping[str, Any]) -> tuple[Service, ...]:
 
     Raises MalformedRequest that names the places (JSON Pointer) and what is wrong there, never a value.
     """
-    findings = registration_findings(registration)
+    findings = [*registration_findings(registration), *_named_people(registration)]
     if findings:
         shown, more = findings[:_SHOWN], len(findings) - _SHOWN
         raise MalformedRequest(
@@ -116,6 +118,20 @@ def services_of(registration: Mapping[str, Any]) -> tuple[Service, ...]:
         )
     digest = digest_of(registration)
     return tuple(_service(registration, each, digest) for each in registration["services"])
+
+
+def _named_people(registration: Any) -> list[Finding]:
+    """A registration is stored, and no identifier is: a test person stays in the agency's folder."""
+    services = registration.get("services") if isinstance(registration, dict) else None
+    return [
+        Finding(
+            ("services", place, "test_identifier"),
+            "belongs in the agency's folder, not in a registration",
+            "ต้องอยู่ในโฟลเดอร์ของหน่วยงาน ไม่อยู่ในการลงทะเบียน",
+        )
+        for place, service in enumerate(services if isinstance(services, list) else ())
+        if isinstance(service, dict) and "test_identifier" in service
+    ]
 
 
 def _service(registration: Mapping[str, Any], body: Mapping[str, Any], digest: str) -> Service:
@@ -137,7 +153,6 @@ def _service(registration: Mapping[str, Any], body: Mapping[str, Any], digest: s
             **body["metadata"],
             "freshness": body["freshness"],
             "contacts": registration["contacts"],
-            **({"test_identifier": body["test_identifier"]} if "test_identifier" in body else {}),
         },
         connector={
             "kind": connector["kind"],
@@ -151,12 +166,14 @@ def _service(registration: Mapping[str, Any], body: Mapping[str, Any], digest: s
 
 
 def _registration(body: Mapping[str, Any]) -> Registration:
+    people = {each["id"]: each.pop("test_identifier") for each in body["services"] if "test_identifier" in each}
     return Registration(
         agency=body["id"],
         title_en=body["title"]["en"],
         title_th=body["title"]["th"],
         services=tuple(each["id"] for each in body["services"]),
         body=body,
+        test_identifiers=people,
     )
 
 

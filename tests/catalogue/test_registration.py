@@ -95,6 +95,18 @@ def test_endpoints_are_set_at_registration() -> None:
             folder.with_endpoint(service, url)
 
 
+def test_a_registration_names_no_person(registration: dict[str, Any]) -> None:
+    """What is signed is stored, and no citizen ID is ever stored: whom a probe asks about stays in the folder."""
+    read = read_folder(ROOT / "connectors/dopa", ROOT / "schemas")
+    (person,) = {*read.test_identifiers.values()}
+    assert person not in str(read.as_json())
+    registration["services"][0]["test_identifier"] = person
+    with pytest.raises(MalformedRequest) as refused:
+        services_of(registration)
+    assert "/services/0/test_identifier" in refused.value.detail_en
+    assert person not in refused.value.detail_en + refused.value.detail_th
+
+
 def test_as_json_is_a_copy() -> None:
     folder = read_folder(ROOT / "connectors/dopa", ROOT / "schemas")
     folder.as_json()["services"].clear()

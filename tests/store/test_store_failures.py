@@ -223,7 +223,7 @@ async def test_a_second_process_cannot_open_the_same_file(sqlite_url: str) -> No
     Store(sqlite_url).close()
 
 
-# -- both, and PostgreSQL ------------------------------------------------------------------------------------------------------
+# -- both, and PostgreSQL --------------------------------------------------------------------------------------------
 
 
 async def test_reads_that_fail_leave_no_connection_behind(store: Store) -> None:
