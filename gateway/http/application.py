@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway import __version__, errors
-from gateway.errors import GatewayError, InvalidToken, MalformedRequest
+from gateway.errors import GatewayError, GatewayFailed, InvalidToken, MalformedRequest
 from gateway.http import admin, catalogue, documents, health, oauth, records, responses
 from gateway.http.edge import Edge
 from gateway.http.exchange import ExchangeRoute
@@ -41,7 +41,7 @@ _ASKS = {
             documents.QuestionBody,
             {
                 "service": "dopa.person.v1",
-                "citizen_id": "9000000000012",
+                "citizen_id": "9111111111114",
                 "purpose": "welfare.old-age-allowance",
                 "officer": "somsri.j",
                 "case_reference": "OAA/2569/0042",
@@ -103,6 +103,7 @@ def routed(
     app.add_exception_handler(GatewayError, ours)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _failed)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     return app
 
@@ -158,6 +159,11 @@ _DESCRIPTION = (
 async def _framework(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return render(from_framework(error))
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    """What nothing else caught: the framework sends this in place of its own text, and raises on to the shield."""
+    return render(GatewayFailed())
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

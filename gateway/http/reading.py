@@ -59,26 +59,35 @@ async def form_of(request: Request, settings: Settings, model: type[M], *, limit
 
 def address_of(request: Request, settings: Settings) -> str:
     """The caller's address: the peer's, or the last hop before our own proxies where they are declared."""
-    peer = request.client.host if request.client else ""
+    peer = _address(request.client.host if request.client else "") or ""
     if not settings.trusted_proxies or not _within(peer, tuple(settings.trusted_proxies)):
         return peer
     # A proxy may add a header line of its own behind the caller's: all lines count, the last first.
     lines = ",".join(request.headers.getlist("x-forwarded-for"))
-    for hop in reversed([hop.strip() for hop in lines.split(",") if hop.strip()]):
-        if not _is_address(hop):
+    for text in reversed([hop.strip() for hop in lines.split(",") if hop.strip()]):
+        hop = _address(text)
+        if hop is None:
             return peer
         if not _within(hop, tuple(settings.trusted_proxies)):
             return hop
     return peer
 
 
-def _is_address(text: str) -> bool:
-    """What is no address is nobody's: it would be counted, and so written down, as it came."""
+@lru_cache(maxsize=4096)
+def _address(text: str) -> str | None:
+    """The IP address, in its one form: a dual-stack socket shows IPv4 callers as `::ffff:a.b.c.d`.
+
+    None where it is none: such a text is nobody's address, and is not to be counted and so written down.
+    """
     try:
-        ipaddress.ip_address(text)
+        ip = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return "%" not in text
+        return None
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.scope_id is not None:
+            return None
+        return str(ip.ipv4_mapped or ip)
+    return text
 
 
 @lru_cache(maxsize=4096)
