@@ -55,7 +55,7 @@ from gateway.model import (
     timestamp,
 )
 from gateway.plugin import Ask, OutsideServiceHours, Record, SourceFault
-from gateway.policy import QUOTA_CODES, officer_quota_key, term_quota_key
+from gateway.policy import QUOTA_CODES, Recorder, officer_quota_key, term_quota_key
 from gateway.questions import read_question
 from gateway.registers import candidates
 from gateway.release import Minimiser
@@ -111,6 +111,7 @@ class Pipeline:
     minimiser: Minimiser
     sealer: Sealer
     sandbox: bool
+    recorder: Recorder = field(default_factory=Recorder)
 
     async def exchange(self, incoming: Incoming) -> Sealed:
         """The sealed answer, or one of the errors of `gateway.errors` with the exchange's id on it."""
@@ -151,7 +152,7 @@ class Pipeline:
     async def explain(self, caller: Caller, question: Question) -> Decision:
         """What would be decided now, with nothing asked, recorded or counted."""
         holding = self.current.holding
-        return await self._judge(holding, caller, question, self._route(holding, question))
+        return (await self._judge(holding, caller, question, self._route(holding, question)))[0]
 
     def _identify(self, incoming: Incoming) -> Caller:
         directory = self.current.holding.directory
@@ -165,11 +166,19 @@ class Pipeline:
             holding = self.current.holding
             service = self._route(holding, question)
             begun = time.perf_counter()
-            decision = await self._judge(holding, caller, question, service)
+            decision, facts = await self._judge(holding, caller, question, service)
             judged_us = round((time.perf_counter() - begun) * 1e6)
             await self.log.ready(now())
             entry = self.log.decided(
-                exchange_id, caller, question, service, decision, subject, request_digest=digest, judged_us=judged_us
+                exchange_id,
+                caller,
+                question,
+                service,
+                decision,
+                subject,
+                request_digest=digest,
+                judged_us=judged_us,
+                facts=self.recorder.snapshot(facts),
             )
             overdue = int(time.time() + 2 * holding.longest_deadline) + 1
             changes: list[Change] = [
@@ -217,8 +226,8 @@ class Pipeline:
         service: Service,
         *,
         standing: Decision | None = None,
-    ) -> Decision:
-        """The decision on what holds now.
+    ) -> tuple[Decision, list[Facts]]:
+        """The decision on what holds now, and the facts that it rests on.
 
         `standing`: an earlier decision on the same question, judged anew: by its own agreement term and no
         other, and with one of today's count its own.
@@ -244,7 +253,7 @@ class Pipeline:
                     quota_used=max(used - reserved, 0),
                     officer_quota_used=max(officer_used - reserved, 0),
                 )
-        return holding.judge.judge(facts)
+        return holding.judge.judge(facts), facts
 
     async def _fetch(self, decided: Decided) -> tuple[Record, int]:
         """The source's record, and how long it took in microseconds."""
@@ -303,7 +312,7 @@ class Pipeline:
         if service is None:
             return UnknownService()
         same = replace(decided.question, fields=decided.decision.fields)
-        decision = await self._judge(holding, decided.caller, same, service, standing=decided.decision)
+        decision, _ = await self._judge(holding, decided.caller, same, service, standing=decided.decision)
         if not decision.permit:
             return refusal(decision)
         try:

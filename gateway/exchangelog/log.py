@@ -112,8 +112,9 @@ class ExchangeLog:
         *,
         request_digest: str,
         judged_us: int,
+        facts: Mapping[str, Any] | None = None,
     ) -> EntryDraft:
-        """`exchange.decided` for a permit, `exchange.refused` for a denial."""
+        """`exchange.decided` for a permit, `exchange.refused` for a denial. `facts`: what it was judged on."""
         return self.draft(
             "exchange.decided" if decision.permit else "exchange.refused",
             now(),
@@ -148,6 +149,7 @@ class ExchangeLog:
                 "reasons": [reason.code for reason in decision.reasons],
                 "request_digest": request_digest,
                 "judged_us": judged_us,
+                "facts": facts,
             },
             counts=subject if decision.permit else None,
         )

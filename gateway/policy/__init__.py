@@ -7,14 +7,20 @@ of them. Rules and examples lie in `policies/`. The judge knows no register and 
 from gateway.policy.check import check
 from gateway.policy.judge import QUOTA_CODES, Judge, officer_quota_key, term_quota_key
 from gateway.policy.policyset import PolicyInfo, PolicySet, Problem
+from gateway.policy.recorded import Recorder, recorded_facts
+from gateway.policy.replay import Otherwise, replay
 
 __all__ = [
     "QUOTA_CODES",
     "Judge",
+    "Otherwise",
     "PolicyInfo",
     "PolicySet",
     "Problem",
+    "Recorder",
     "check",
     "officer_quota_key",
+    "recorded_facts",
+    "replay",
     "term_quota_key",
 ]
