@@ -1,0 +1,147 @@
+"""The consents as the database holds them: sealed records under keyed pseudonyms.
+
+A record is sealed with AES-256-GCM under a key of its own use, with its id and revision as associated data, so
+that a database holds nothing about a person but a pseudonym that only this use of the keys can make.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.consents.record import Record, in_force, period_of, plain_code, standing_facts
+from gateway.keys import Keys
+from gateway.model import Consent, Question, Term
+from gateway.store import Connection, PutConsent, Reserve, Store, consent_scope
+
+_NONCE = 12
+_COLUMNS = "id, revision, subject, consumer, code, sealed"
+_MOST = 200
+"""Consents of one person that are looked through at most, the newest first (an id begins with its time)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A consent as it is at `revision`. `used`: how often in the period that now is."""
+
+    id: str
+    revision: int
+    subject: bytes = field(repr=False)
+    consumer: str
+    code: bytes = field(repr=False)
+    record: Record = field(repr=False)
+    used: int = 0
+
+    @property
+    def scope(self) -> str:
+        """What to name in `unless`, with `revision`."""
+        return consent_scope(self.id)
+
+    def facts(self, term: Term, subject: bytes, *, own: int = 0) -> Consent:
+        """What the judge is told on `term` about the person `subject`; `own`: uses that are this exchange's."""
+        used = max(self.used - own, 0)
+        return standing_facts(self.record, self.revision, term, same_subject=self.subject == subject, used=used)
+
+    def uses(self, moment: datetime) -> list[Reserve]:
+        """What one use takes from the consent's limit."""
+        limit = self.record["use_limit"]
+        if limit is None:
+            return []
+        return [Reserve(self.scope, period_of(self.record, moment), limit["times"])]
+
+
+class ConsentBook:
+    """Reads consents, and prepares what a change writes. Pseudonyms and codes are keyed, each with its own key."""
+
+    def __init__(self, keys: Keys, store: Store) -> None:
+        self._store = store
+        self._pseudonym_key = keys.derive("pseudonym/consent")
+        self._code_key = keys.derive("digest/consent-code")
+        self._evidence_key = keys.derive("digest/consent-evidence")
+        self._seal = AESGCM(keys.derive("seal/consent"))
+
+    def subject(self, kind: str, identifier: str) -> bytes:
+        """The person as the consents know them: HMAC-SHA-256 over `kind:id`."""
+        return hmac.digest(self._pseudonym_key, f"{kind}:{identifier}".encode(), "sha256")
+
+    def code_digest(self, code: str) -> bytes:
+        """The keyed digest of a withdrawal code, however it was typed."""
+        return hmac.digest(self._code_key, plain_code(code).encode(), "sha256")
+
+    def binding(self, consent: str, subject: bytes, evidence: Record) -> str:
+        """The keyed digest that binds evidence to consent, person and notice (its hash is in the evidence)."""
+        bound = orjson.dumps(
+            {"consent": consent, "subject": subject.hex(), "evidence": evidence}, option=orjson.OPT_SORT_KEYS
+        )
+        return hmac.digest(self._evidence_key, bound, "sha256").hex()
+
+    def put(self, held: Held) -> PutConsent:
+        """The change that writes `held` as the consent's next revision."""
+        nonce = os.urandom(_NONCE)
+        sealed = nonce + self._seal.encrypt(nonce, orjson.dumps(held.record), _bound(held.id, held.revision))
+        return PutConsent(held.id, held.revision, held.subject, held.consumer, held.code, sealed)
+
+    async def one(self, consent: str, moment: datetime) -> Held | None:
+        """The consent of this id, with its uses as of `moment`."""
+        found = await self._read("id = ?", (consent,), moment)
+        return found[0] if found else None
+
+    async def by_code(self, code: str, moment: datetime) -> Held | None:
+        """The consent that this withdrawal code is of."""
+        found = await self._read("code = ?", (self.code_digest(code),), moment)
+        return found[0] if found else None
+
+    async def of_subject(self, subject: bytes, moment: datetime, consumer: str | None = None) -> list[Held]:
+        """A person's consents, the newest first."""
+        if consumer is None:
+            return await self._read("subject = ?", (subject,), moment)
+        return await self._read("subject = ? AND consumer = ?", (subject, consumer), moment)
+
+    async def answering(self, question: Question, subject: bytes, consumer: str, moment: datetime) -> Held | None:
+        """The consent that a question stands on: the one it names, else the newest in force for what it asks.
+
+        Where none is in force, the newest at all: it says why the question is refused.
+        """
+        if question.consent_id is not None:
+            return await self.one(question.consent_id, moment)
+        about = [
+            held
+            for held in await self.of_subject(subject, moment, consumer)
+            if held.record["service"] == question.service and held.record["purpose"]["code"] == question.purpose
+        ]
+        good = [held for held in about if in_force(held.record, moment) and _uses_left(held)]
+        return next(iter(good or about), None)
+
+    async def _read(self, where: str, values: tuple[object, ...], moment: datetime) -> list[Held]:
+        # `where` is one of ours above; every value is a parameter.
+        query = f"SELECT {_COLUMNS} FROM consents WHERE {where} ORDER BY id DESC LIMIT {_MOST}"  # noqa: S608
+
+        def read(connection: Connection) -> list[Held]:
+            return [self._open(row, connection, moment) for row in connection.rows(query, values)]
+
+        return await self._store.read(read)
+
+    def _open(self, row: tuple[str, int, bytes, str, bytes, bytes], connection: Connection, moment: datetime) -> Held:
+        name, revision, subject, consumer, code, sealed = row
+        blob = bytes(sealed)
+        record: Record = orjson.loads(self._seal.decrypt(blob[:_NONCE], blob[_NONCE:], _bound(name, revision)))
+        used = 0
+        if record["use_limit"] is not None:
+            period = period_of(record, moment).isoformat()
+            found = connection.rows("SELECT used FROM quotas WHERE key = ? AND day = ?", (consent_scope(name), period))
+            used = found[0][0] if found else 0
+        return Held(name, revision, bytes(subject), consumer, bytes(code), record, used)
+
+
+def _bound(consent: str, revision: int) -> bytes:
+    return f"{consent}@{revision}".encode()
+
+
+def _uses_left(held: Held) -> bool:
+    limit = held.record["use_limit"]
+    return limit is None or held.used < limit["times"]

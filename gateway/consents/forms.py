@@ -1,0 +1,171 @@
+"""A consent as its collector sends it: what the citizen agreed to, and how we know that it was the citizen.
+
+Who consents stands in `evidence` (the citizen's own) and `guardian` (a guardian's or curator's): the one, the
+other or both, as PDPA s.20 wants it for the age band. Each piece of evidence names the notice by its hash, so
+that it cannot be moved to another text.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+
+from gateway.model import CODE, FIELD_NAME, PURPOSE_CODE, REGISTER_ID, SERVICE_ID, holds_citizen_id, writes_citizen_id
+
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LAST_YEAR = 2299
+"""A later year is a Buddhist-era one, written where the common era is meant."""
+LONGEST_NOTICE = 20_000
+
+
+def _moment(value: object) -> object:
+    if value is None:
+        return None
+    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
+        raise ValueError("a time is written as RFC 3339 has it, with its offset")
+    try:
+        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):  # which would quote it
+        raise ValueError("there is no such time") from None
+    if moment.year > _LAST_YEAR:
+        raise ValueError("write the year in the common era: 543 less than the Thai one")
+    return moment
+
+
+def _no_person(value: str) -> str:
+    if holds_citizen_id(value):
+        raise ValueError("must not be or hold a citizen ID")
+    return value
+
+
+def _plain(value: str) -> str:
+    if writes_citizen_id(value):
+        raise ValueError("must not hold a citizen ID")
+    if _CONTROL.search(value):
+        raise ValueError("must not hold control characters")
+    return value
+
+
+def _coded(pattern: str) -> StringConstraints:
+    return StringConstraints(pattern=f"^{pattern}$")
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_plain)]
+Reference = Annotated[str, _coded(r"[A-Za-z0-9._/-]{1,64}"), AfterValidator(_no_person)]
+Digest = Annotated[str, _coded("[0-9a-f]{64}")]
+CitizenId = Annotated[str, _coded("[0-9]{13}")]
+Agency = Annotated[str, _coded(REGISTER_ID.pattern), AfterValidator(_no_person)]
+Uses = Literal["all", "day", "month", "year"]
+
+
+class Form(BaseModel):
+    """Strict: no unknown key, no coercion between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+class Evidence(Form):
+    """How one person was identified who consented, and to which notice.
+
+    `method`: one that the agreement's term names. `assurance`: 1 said so, 2 a document or app was checked, 3 the
+    person was checked against the document. `officer`: the staff code, at the collecting system, of who did it.
+    `reference`: of the office's own file that holds the proof. `notice_sha256`: of the notice's text, UTF-8.
+    """
+
+    method: Annotated[str, _coded("[a-z][a-z0-9-]{1,31}"), AfterValidator(_no_person)]
+    assurance: int = Field(ge=1, le=3)
+    officer: Annotated[str, _coded(CODE.pattern), AfterValidator(_no_person)] | None = None
+    reference: Reference
+    notice_sha256: Digest
+
+
+class Guardian(Form):
+    """Who consents for, or together with, the citizen (PDPA s.20), and how that one was identified."""
+
+    relation: Literal["parent", "guardian", "curator"]
+    citizen_id: CitizenId | None = None
+    evidence: Evidence
+
+
+class ConsentNotice(Form):
+    """The text that was shown. Its id and version are those of the agreement's term."""
+
+    id: Text
+    version: Text
+    language: Annotated[str, _coded("[a-z]{2,3}")] = "th"
+    text: Annotated[
+        str, StringConstraints(min_length=1, max_length=LONGEST_NOTICE, strip_whitespace=False), AfterValidator(_plain)
+    ]
+
+
+class Validity(Form):
+    """From when (now, if it is left out) until when; the end is not included."""
+
+    from_: Moment | None = Field(None, alias="from")
+    to: Moment
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Validity:
+        if self.from_ is not None and self.to <= self.from_:
+            raise ValueError("it ends before it begins")
+        return self
+
+
+class UseLimit(Form):
+    """So many exchanges in all, or in each Asia/Bangkok day, month or year."""
+
+    times: int = Field(ge=1, le=1_000_000)
+    per: Uses
+
+
+class GiveConsent(Form):
+    """POST /v1/consents. `consumer`: the collector's own agency, where it is left out."""
+
+    citizen_id: CitizenId
+    consumer: Agency | None = None
+    service: Annotated[str, _coded(SERVICE_ID.pattern)]
+    purpose: Annotated[str, _coded(PURPOSE_CODE.pattern), AfterValidator(_no_person)]
+    fields: list[Annotated[str, _coded(FIELD_NAME.pattern)]] = Field(min_length=1, max_length=200)
+    notice: ConsentNotice
+    validity: Validity
+    use_limit: UseLimit | None = None
+    age_band: Literal["adult", "minor_10_19", "minor_under_10"]
+    confirm_by: Moment | None = None
+    act_a_minor_may_do: Text | None = Field(
+        None, description="The act that a minor may do alone (Civil and Commercial Code 22-24), where it is one."
+    )
+    evidence: Evidence | None = None
+    guardian: Guardian | None = None
+
+    @model_validator(mode="after")
+    def _given_by_whom_the_law_wants(self) -> GiveConsent:
+        if len(set(self.fields)) != len(self.fields):
+            raise ValueError("fields names a field twice")
+        if self.age_band != "adult" and self.confirm_by is None:
+            raise ValueError("confirm_by says until when a minor's age band may be relied on")
+        if self.age_band == "minor_under_10":
+            if self.guardian is None:
+                raise ValueError("for a child of under ten the guardian consents (PDPA s.20)")
+        elif self.evidence is None and (
+            self.age_band == "minor_10_19" or self.guardian is None or self.guardian.relation == "parent"
+        ):
+            raise ValueError("evidence says how the citizen was identified who consents")
+        if self.act_a_minor_may_do is not None and self.age_band != "minor_10_19":
+            raise ValueError("act_a_minor_may_do belongs to a minor from ten years on")
+        return self
