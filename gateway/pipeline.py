@@ -150,8 +150,11 @@ class Pipeline:
             raise
 
     async def explain(self, caller: Caller, question: Question) -> Decision:
-        """What would be decided now, with nothing asked, recorded or counted."""
+        """What would be decided now, with nothing asked, recorded or counted. Without identifier it is of no one."""
         holding = self.current.holding
+        known = holding.services.get(question.service)
+        if known is not None and not question.identifier:
+            question = replace(question, identifier_kind=known.identifier_kind)
         return (await self._judge(holding, caller, question, self._route(holding, question)))[0]
 
     def _identify(self, incoming: Incoming) -> Caller:

@@ -66,18 +66,25 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 def read_question(body: bytes, *, sandbox: bool) -> Question:
     """The question in the body. Raises MalformedRequest or InvalidCitizenId."""
-    value = read_object(body)
+    return question_of(read_object(body), sandbox=sandbox)
+
+
+def question_of(value: dict[str, Any], *, sandbox: bool, about_someone: bool = True) -> Question:
+    """The question that a JSON object states. Raises MalformedRequest or InvalidCitizenId.
+
+    `about_someone` False: the identifier may be left out, and is then empty; no one is asked about.
+    """
     if not value.keys() <= _KEYS:
         raise MalformedRequest("the body has a key that is not known here", "เนื้อหามีคีย์ที่ไม่รู้จัก")
     kinds = [kind for kind in IdentifierKind if kind.value in value]
-    if len(kinds) != 1:
+    if len(kinds) != 1 and (kinds or about_someone):
         raise MalformedRequest(
             "give citizen_id or juristic_id, one of them", "ระบุ citizen_id หรือ juristic_id อย่างใดอย่างหนึ่ง"
         )
     return Question(
         service=_text(value, "service", SERVICE_ID.fullmatch),
-        identifier=require_identifier(value[kinds[0].value], kinds[0], sandbox=sandbox),
-        identifier_kind=kinds[0],
+        identifier=require_identifier(value[kinds[0].value], kinds[0], sandbox=sandbox) if kinds else "",
+        identifier_kind=kinds[0] if kinds else IdentifierKind.CITIZEN,
         purpose=_text(value, "purpose", PURPOSE_CODE.fullmatch),
         fields=_fields(value["fields"]) if "fields" in value else None,
         consent_id=_optional(value, "consent_id", REFERENCE.fullmatch),

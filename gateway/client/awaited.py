@@ -97,6 +97,26 @@ class AsyncGateway:
         """As `Gateway.entries`."""
         return await self._run(self._session.entries(after, limit))
 
+    async def explain(self, question: Mapping[str, Any]) -> Json:
+        """As `Gateway.explain`."""
+        return await self._run(self._session.explain(question))
+
+    async def facts(self, since: str, until: str | None = None, after: int | None = None) -> Json:
+        """As `Gateway.facts`."""
+        return await self._run(self._session.facts(since, until, after))
+
+    async def report(self, name: str, body: Mapping[str, Any], scope: str = "") -> Json:
+        """As `Gateway.report`."""
+        return await self._run(self._session.report(name, body, scope))
+
+    async def disclosures(self, body: Mapping[str, Any]) -> Json:
+        """As `Gateway.disclosures`."""
+        return await self._run(self._session.disclosures(body))
+
+    async def acts_of(self, kind: str, id: str) -> list[Json]:
+        """As `Gateway.acts_of`."""
+        return await self._run(self._session.acts_of(kind, id))
+
     async def _run(self, flow: Flow[T]) -> T:
         step = resume(flow, None)
         while not isinstance(step, Done):

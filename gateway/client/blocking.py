@@ -97,6 +97,29 @@ class Gateway:
         """The log's entries from the index `after` on: {"entries", "next"}. GET /v1/audit/entries"""
         return self._run(self._session.entries(after, limit))
 
+    def explain(self, question: Mapping[str, Any]) -> Json:
+        """What would be decided on a question now, nothing asked or recorded. POST /v1/exchanges/explain
+
+        `question` as the contract has it; an operator names the `client`, and the identifier may be left out.
+        """
+        return self._run(self._session.explain(question))
+
+    def facts(self, since: str, until: str | None = None, after: int | None = None) -> Json:
+        """Recorded decisions with their facts: {"recorded", "next"}. POST /v1/audit/facts"""
+        return self._run(self._session.facts(since, until, after))
+
+    def report(self, name: str, body: Mapping[str, Any], scope: str = "") -> Json:
+        """`subject`, `breach`, `ropa` or `proposals`, of the log and the registers. POST /v1/reports/{name}"""
+        return self._run(self._session.report(name, body, scope))
+
+    def disclosures(self, body: Mapping[str, Any]) -> Json:
+        """A source's own register of disclosures: {"disclosures", "next_cursor"}. POST /v1/disclosures/search"""
+        return self._run(self._session.disclosures(body))
+
+    def acts_of(self, kind: str, id: str) -> list[Json]:
+        """The signed acts on a record, oldest first. GET /v1/admin/registers/{kind}/{id}/acts"""
+        return self._run(self._session.acts_of(kind, id))
+
     def _run(self, flow: Flow[T]) -> T:
         step = resume(flow, None)
         while not isinstance(step, Done):

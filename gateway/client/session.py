@@ -190,6 +190,27 @@ class Session:
         query = {name: int(value) for name, value in (("after", after), ("limit", limit)) if value is not None}
         return self._get("audit", path_of("v1", "audit", "entries") + (f"?{urlencode(query)}" if query else ""))
 
+    def explain(self, question: Mapping[str, Any]) -> Flow[Json]:
+        """What would be decided on a question now, and by which rules."""
+        return _read((yield from self._send(ANY, "POST", "/v1/exchanges/explain", question)))
+
+    def facts(self, since: str, until: str | None, after: int | None) -> Flow[Json]:
+        """A page of recorded decisions with their facts: {"recorded", "next"}."""
+        body = {name: v for name, v in (("from", since), ("to", until), ("after", after)) if v is not None}
+        return _read((yield from self._send("audit", "POST", "/v1/audit/facts", body)))
+
+    def report(self, name: str, body: Mapping[str, Any], scope: str = ANY) -> Flow[Json]:
+        """One of the reports that the gateway makes of its log and registers."""
+        return _read((yield from self._send(scope, "POST", path_of("v1", "reports", name), body)))
+
+    def disclosures(self, body: Mapping[str, Any]) -> Flow[Json]:
+        """A page of a source's own register of disclosures: {"disclosures", "next_cursor"}."""
+        return _read((yield from self._send(ANY, "POST", "/v1/disclosures/search", body)))
+
+    def acts_of(self, kind: str, id: str) -> Flow[list[Json]]:
+        """The signed acts that made a record what it is."""
+        return self._list("admin", path_of("v1", "admin", "registers", kind, id, "acts"), "acts")
+
     def _get(self, scope: str, path: str) -> Flow[Json]:
         return _read((yield from self._send(scope, "GET", path)))
 

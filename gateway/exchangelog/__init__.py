@@ -2,10 +2,12 @@
 
 from gateway.exchangelog.entry import GROUPS, BrokenEntry, EntryDraft, OpenedEntry, canonical
 from gateway.exchangelog.log import ExchangeLog, Subject
+from gateway.exchangelog.projection import OPENERS
 from gateway.exchangelog.search import ExchangeSearch, Search
 
 __all__ = [
     "GROUPS",
+    "OPENERS",
     "BrokenEntry",
     "EntryDraft",
     "ExchangeLog",

@@ -16,7 +16,8 @@ from gateway.exchangelog.vault import Vault
 from gateway.store import Connection
 
 SLICE = 128
-_OPENERS = ("exchange.decided", "exchange.refused")
+OPENERS = ("exchange.decided", "exchange.refused")
+"""The kinds of entry that an exchange begins with."""
 COLUMNS = (
     "exchange",
     "opened_idx",
@@ -80,7 +81,7 @@ def _take(connection: Connection, opened: dict[str, Row], entry: OpenedEntry) ->
     """Adds one entry to the rows being made, or to the row that an earlier slice made."""
     public = entry.group("public")
     kind, exchange = public["kind"], public["exchange"]
-    if kind in _OPENERS:
+    if kind in OPENERS:
         opened[exchange] = _row(entry, public)
     elif kind.startswith("exchange."):
         row = opened.get(exchange)

@@ -82,6 +82,14 @@ class ExchangeSearch:
             raise NotFound("no exchange of this id", "ไม่พบรายการแลกเปลี่ยนตามรหัสนี้")
         return _exchange(rows[0])
 
+    async def first_since(self, moment: str) -> int | None:
+        """The index of the first exchange decided at `moment` (RFC 3339 UTC) or later; None where there is none."""
+        await self._caught_up()
+        rows = await self._store.read(
+            lambda c: c.rows("SELECT MIN(opened_idx) FROM exchanges WHERE opened_at >= ?", (moment,))
+        )
+        return None if rows[0][0] is None else int(rows[0][0])
+
     async def _caught_up(self) -> None:
         """Waits, a few seconds at most, until what was in the log when asked is in the projection."""
         size = await self._store.read(lambda c: c.rows("SELECT size FROM head WHERE id = 1")[0][0])

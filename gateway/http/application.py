@@ -19,13 +19,24 @@ from starlette.types import ASGIApp
 
 from gateway import __version__, errors
 from gateway.errors import GatewayError, GatewayFailed, InvalidToken, MalformedRequest
-from gateway.http import admin, catalogue, documents, health, oauth, records, responses
+from gateway.http import (
+    admin,
+    catalogue,
+    documents,
+    governance_documents,
+    health,
+    judging,
+    oauth,
+    records,
+    responses,
+)
 from gateway.http.edge import Edge
 from gateway.http.exchange import ExchangeRoute
 from gateway.http.problems import Shield, from_framework, render
 from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
+_DOCUMENTS = (documents, governance_documents)
 _OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/")
 _ASKS = {
     "post": {
@@ -91,7 +102,7 @@ def routed(
         title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
-    for module in (oauth, catalogue, records, admin, health):
+    for module in (oauth, catalogue, records, judging, admin, health):
         app.include_router(module.routes(edge))
 
     async def ours(request: Request, error: Exception) -> Response:
@@ -114,7 +125,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         schema = get_openapi(title=TITLE, version=__version__, routes=app.routes, description=_DESCRIPTION)
         models = [
             (model, "validation")
-            for model in vars(documents).values()
+            for module in _DOCUMENTS
+            for model in vars(module).values()
             if isinstance(model, type) and issubclass(model, BaseModel) and model not in (BaseModel, documents.Document)
         ]
         _, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
