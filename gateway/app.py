@@ -17,6 +17,11 @@ from gateway.catalogue import machine_secrets, open_connector
 from gateway.current import Current, Holding
 from gateway.errors import GatewayError
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
+from gateway.exchangelog.checkpoints import Checkpoints
+from gateway.exchangelog.published import Published
+from gateway.exchangelog.tree import grow
+from gateway.exchangelog.vault import Vault
+from gateway.exchangelog.witnesses import Witness, Witnesses
 from gateway.governance import Governance, found
 from gateway.http.application import application
 from gateway.http.edge import Edge
@@ -48,9 +53,21 @@ def build(settings: Settings) -> ASGIApp:
     """The ASGI application of one gateway; it opens its database when the server starts it."""
     keys = Keys.load(settings.keys)
     store = Store(settings.database, max_waiting=settings.max_waiting_appends)
-    log = ExchangeLog(store, keys, origin=origin_of(settings), gateway=settings.gateway_name)
-    store.work_behind(log.behind)
+    vault = Vault(keys.master)
+    log = ExchangeLog(store, keys, origin=origin_of(settings), gateway=settings.gateway_name, vault=vault)
+    store.work_behind(lambda connection: grow(connection) | log.behind(connection))
     metrics = Metrics()
+    witnesses = tuple(Witness.parse(text) for text in settings.witnesses)
+    checkpoints = Checkpoints(
+        store,
+        keys,
+        metrics,
+        origin=origin_of(settings),
+        witnesses=[witness.key for witness in witnesses],
+        wanted=settings.witnesses_wanted,
+        demanded=settings.witnesses_demanded,
+    )
+    published = Published(store, checkpoints, vault)
     secret = machine_secrets(settings.secrets)
 
     def open_one(service: Service) -> Connector:
@@ -75,6 +92,8 @@ def build(settings: Settings) -> ASGIApp:
         current=current,
         log=log,
         search=ExchangeSearch(store),
+        checkpoints=checkpoints,
+        published=published,
         identity=identity,
         pipeline=Pipeline(current, store, log, identity, sources, Minimiser(), Sealer(keys), settings.sandbox),
         governance=Governance(current, store, log, keys, audience=settings.issuer),
@@ -91,6 +110,10 @@ def build(settings: Settings) -> ASGIApp:
             asyncio.create_task(current.follow(settings.registers_poll)),
             asyncio.create_task(edge.turned_away.run(log)),
             asyncio.create_task(_recover(store, log)),
+            asyncio.create_task(checkpoints.run(settings.checkpoint_interval)),
+            asyncio.create_task(
+                Witnesses(store, checkpoints, published, metrics, witnesses).run(settings.checkpoint_interval)
+            ),
         ]
         try:
             yield

@@ -53,6 +53,21 @@ class Metrics:
         self.turned_away = Counter(
             "linkage_turned_away", "Unauthenticated and malformed requests.", ["kind"], registry=self.registry
         )
+        self.checkpoint_size = Gauge(
+            "linkage_checkpoint_size", "Entries that the newest checkpoint covers.", registry=self.registry
+        )
+        self.checkpoint_cosignatures = Gauge(
+            "linkage_checkpoint_cosignatures", "Witnesses that cosigned the newest checkpoint.", registry=self.registry
+        )
+        self.witness_failures = Counter(
+            "linkage_witness_failures",
+            "Requests to a witness that ended without its cosignature (witness_ahead: it knows a larger log).",
+            ["witness", "kind"],
+            registry=self.registry,
+        )
+        self.log_damaged = Gauge(
+            "linkage_log_damaged", "1 where the log is no longer what was signed of it.", registry=self.registry
+        )
 
     def render(self) -> bytes:
         """The text format of Prometheus."""

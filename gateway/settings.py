@@ -6,13 +6,16 @@ Read once at start. A value that does not fit stops the start with a message tha
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_LISTS = ("trusted_proxies", "egress_allow")
+_NETWORKS = ("trusted_proxies", "egress_allow")
+_LISTS = (*_NETWORKS, "witnesses")
+_WITNESS = re.compile(r"\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+ https?://\S+")
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,17 @@ class Settings(BaseSettings):
     breaker_failures: int = Field(8, ge=1, description="Failures of a source in a row before it is left alone.")
     breaker_seconds: float = Field(5.0, gt=0, description="How long a failing source is left alone.")
     registers_poll: float = Field(0.5, gt=0, description="How often other gateways' register changes are looked for.")
+    checkpoint_interval: float = Field(
+        0.5, gt=0, le=60, description="How often a checkpoint is signed, in seconds, where the log has grown."
+    )
+    witnesses: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Who is asked to cosign checkpoints: `<verifier key> <URL>` each, as `linkage witness serve` says.",
+    )
+    witnesses_wanted: int = Field(0, ge=0, description="How many cosignatures a checkpoint should have.")
+    witnesses_demanded: bool = Field(
+        False, description="Give proofs only with as many cosignatures as are wanted; without, they say how many."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The process's own log.")
 
     @field_validator(*_LISTS, mode="before")
@@ -66,7 +80,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator(*_LISTS)
+    @field_validator("witnesses")
+    @classmethod
+    def _names_and_places(cls, value: list[str]) -> list[str]:
+        if not all(_WITNESS.fullmatch(part) for part in value):
+            raise ValueError("each witness is `<verifier key> <URL>`")
+        return value
+
+    @field_validator(*_NETWORKS)
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
         for part in value:
@@ -83,6 +104,12 @@ class Settings(BaseSettings):
                 "listening beyond loopback needs LINKAGE_TLS_CERTIFICATE and LINKAGE_TLS_KEY, or "
                 "LINKAGE_TRUSTED_PROXIES naming the proxy that ends TLS"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _enough_witnesses(self) -> Settings:
+        if self.witnesses_wanted > len(self.witnesses):
+            raise ValueError("LINKAGE_WITNESSES_WANTED is more than LINKAGE_WITNESSES names")
         return self
 
     @property

@@ -209,6 +209,32 @@ class ExchangeContents(ExchangeBody):
     contents: list[dict[str, Any]]
 
 
+class GroupBody(Document):
+    """One group of an entry: its salt and text, or only the commitment to them."""
+
+    salt: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    content: str | None = None
+    commitment: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+
+class ProvedEntry(Document):
+    """One entry with its tlog-proof (C2SP), and the groups that the asker may see. `groups` is null once forgotten."""
+
+    index: int
+    entry: str = Field(pattern="^[0-9a-f]{64}$")
+    proof: str
+    groups: dict[str, GroupBody] | None
+
+
+class ProofBody(Document):
+    """That an exchange's entries are in the log: to be checked with nothing but the log's verifier key."""
+
+    format: Literal["linkage-proof/v1"]
+    exchange_id: str
+    vkey: str
+    entries: list[ProvedEntry]
+
+
 class ServiceList(Document):
     """The catalogue."""
 

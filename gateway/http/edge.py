@@ -8,6 +8,8 @@ from starlette.requests import Request
 
 from gateway.current import Current
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
+from gateway.exchangelog.checkpoints import Checkpoints
+from gateway.exchangelog.published import Published
 from gateway.governance import Governance
 from gateway.http.reading import address_of
 from gateway.http.turned_away import TurnedAway
@@ -30,6 +32,8 @@ class Edge:
     current: Current
     log: ExchangeLog
     search: ExchangeSearch
+    checkpoints: Checkpoints
+    published: Published
     identity: Identity
     pipeline: Pipeline
     governance: Governance

@@ -138,3 +138,8 @@ async def _record(edge: Edge, caller: Caller, wanted: SearchRequest | None, exch
         content=asked,
     )
     await edge.store.append([entry])
+
+
+async def record_reading(edge: Edge, caller: Caller, exchange: str) -> None:
+    """`audit.search` for an auditor's look at one exchange."""
+    await _record(edge, caller, None, exchange)
