@@ -29,6 +29,7 @@ from gateway.http import (
     oauth,
     records,
     responses,
+    transparency,
 )
 from gateway.http.edge import Edge
 from gateway.http.exchange import ExchangeRoute
@@ -37,7 +38,7 @@ from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
 _DOCUMENTS = (documents, governance_documents)
-_OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/")
+_OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/", "/log/")
 _ASKS = {
     "post": {
         "tags": ["exchanges"],
@@ -102,7 +103,7 @@ def routed(
         title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
-    for module in (oauth, catalogue, records, judging, admin, health):
+    for module in (oauth, catalogue, records, judging, transparency, admin, health):
         app.include_router(module.routes(edge))
 
     async def ours(request: Request, error: Exception) -> Response:
