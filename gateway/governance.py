@@ -34,6 +34,7 @@ from gateway.errors import MalformedRequest as Malformed
 from gateway.exchangelog import ExchangeLog, canonical
 from gateway.keys import ALGORITHMS, Keys, algorithm_of, import_key
 from gateway.model import Caller, Operator, Receipt, Service, now, timestamp
+from gateway.policy import PolicySet
 from gateway.questions import mistakes, read_object
 from gateway.registers import FORMS, Act, Book, Form, Record, perform
 from gateway.store import REGISTERS, AlreadyUsed, Once, PutRegister, Store
@@ -149,7 +150,7 @@ class Governance:
             "act",
             moment,
             parties={"operator": signed.operator.id, "role": signed.operator.role, "agency": signed.operator.agency},
-            legal={"act": signed.name, "register": record["kind"], "id": record["id"]},
+            legal={"act": signed.name, "register": record["kind"], "id": record["id"], **_digests(signed, record)},
             content={"signed": signed.jws, "key_id": signed.key_id},
         )
         digest = hmac.digest(self._nonce_key, f"{signed.operator.id}\0{signed.nonce}".encode(), "sha256")
@@ -184,7 +185,7 @@ def _read(signed: Signed) -> Form:
 
 
 def _book(holding: Holding, signed: Signed) -> Book:
-    """What the act is judged on; a registration is checked by the catalogue here."""
+    """What the act is judged on; a registration is checked by the catalogue here, a policy set by the judge."""
     proposed: tuple[Service, ...] = ()
     digest = ""
     if signed.name == "connector.register":
@@ -193,7 +194,23 @@ def _book(holding: Holding, signed: Signed) -> Book:
             raise Malformed("registration must be an object", "registration ต้องเป็นออบเจกต์")
         proposed = services_of(registration)
         digest = digest_of(registration)
+    elif signed.name == "policies.propose":
+        digest = PolicySet.from_json(signed.body["document"]).digest
+    elif signed.name == "policies.approve":
+        # Once more, by this gateway: what it could not read would stop it, and every other, for good.
+        waiting = (holding.registers.record("policies", "active") or {}).get("pending")
+        if waiting:
+            PolicySet.from_json(waiting["document"])
     return Book(holding.registers, holding.services, proposed, digest)
+
+
+def _digests(signed: Signed, record: Record) -> dict[str, Any]:
+    """Of an act on the policies: the set that is, or is to be, replaced, and the one that replaces it."""
+    if signed.name == "policies.propose":
+        return {"old_digest": record["digest"], "new_digest": record["pending"]["digest"]}
+    if signed.name == "policies.approve":
+        return {"old_digest": record["replaced"], "new_digest": record["digest"]}
+    return {}
 
 
 async def found(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.registers import agreement_acts, connector_acts, party_acts
+from gateway.registers import agreement_acts, connector_acts, party_acts, policy_acts
 from gateway.registers.acting import Act, Book
 from gateway.registers.snapshot import Record
 
@@ -51,5 +51,7 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "agreement.suspend": agreement_acts.switch_agreement,
     "agreement.resume": agreement_acts.switch_agreement,
     "agreement.revoke": agreement_acts.revoke_agreement,
+    "policies.propose": policy_acts.propose_policies,
+    "policies.approve": policy_acts.approve_policies,
 }
 """Every act of `forms.FORMS`, and what does it; a test holds the two equal."""

@@ -192,6 +192,29 @@ class NamedConnector(Form):
     reason: Text | None = None
 
 
+class PolicyDocument(Form):
+    """A policy set as text: the Cedar schema, and each file by its name"""
+
+    schema_: str = Field(alias="schema", max_length=64 * 1024)
+    files: dict[str, Annotated[str, Field(max_length=64 * 1024)]] = Field(min_length=1, max_length=64)
+
+    def as_json(self) -> dict[str, Any]:
+        """As the register keeps it."""
+        return {"schema": self.schema_, "files": dict(self.files)}
+
+
+class ProposePolicies(Form):
+    """policies.propose"""
+
+    document: PolicyDocument
+
+
+class ApprovePolicies(Form):
+    """policies.approve: exactly the set of this digest"""
+
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 FORMS: dict[str, type[Form]] = {
     "agency.add": AddAgency,
     "agency.suspend": Named,
@@ -225,5 +248,7 @@ FORMS: dict[str, type[Form]] = {
     "agreement.suspend": Named,
     "agreement.resume": Named,
     "agreement.revoke": Named,
+    "policies.propose": ProposePolicies,
+    "policies.approve": ApprovePolicies,
 }
 """Every act there is."""
