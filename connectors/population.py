@@ -147,7 +147,14 @@ def population(seed: int = SEED) -> dict[str, Person]:
 
 
 def sentinels(person: Person) -> tuple[str, ...]:
-    """Values of `person` that occur nowhere but with them (or, for the road and house, with their household)."""
+    """Values of `person` that occur nowhere but with them (or with their household, or their spouse)."""
+    from connectors.population_files import file_sentinels  # drawn from the population, so it imports this
+
+    return (*register_sentinels(person), *file_sentinels(person))
+
+
+def register_sentinels(person: Person) -> tuple[str, ...]:
+    """Those that the population register and the health cover hold."""
     card = (person.cover.card,) if person.cover else ()
     return (
         person.english_middle_name,

@@ -30,11 +30,12 @@ from typing import Any, Final
 import orjson
 import uvicorn
 
-from connectors.population import SEED, Person, population
+from connectors.population import SEED, population
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _JSON: Final = b"application/json; charset=utf-8"
 _MAX_QUESTION: Final = 65536
@@ -51,21 +52,30 @@ class Dataset:
 
     `identify`: the identifier in a request's query string and body. `record`: a person's record, None where it
     has none. `unknown`: status and answer for who is not in it. `echo`: the key that names the person.
-    `misfit`: what `wrong_schema` puts into a record.
+    `misfit`: what `wrong_schema` puts into a record. `finish`: the whole answer (an envelope, a page) made of the
+    query string and a record. `subjects`: whom it holds records of, by identifier, for a seed.
     """
 
     name: str
     method: str
     path: str
     identify: Callable[[bytes, bytes], str]
-    record: Callable[[Person], dict[str, Any] | None]
+    record: Callable[[Any], dict[str, Any] | None]
     unknown: tuple[int, dict[str, Any]]
     echo: str
     misfit: Mapping[str, Any]
+    finish: Callable[[bytes, dict[str, Any]], Any] | None = None
+    subjects: Callable[[int], Mapping[str, Any]] = population
+
+    def answer(self, query: bytes, record: bytes) -> bytes:
+        """The whole answer that holds `record` (JSON)."""
+        return record if self.finish is None else orjson.dumps(self.finish(query, orjson.loads(record)))
 
 
 @dataclass(slots=True)
-class _Order:
+class Order:
+    """The fault that was ordered, and for how many requests more."""
+
     fault: str = "none"
     seconds: float = 2.0
     times: int | None = None
@@ -87,12 +97,12 @@ class Sandbox:
     def __init__(self, datasets: tuple[Dataset, ...], key_header: str, key: str, seed: int, state: Path) -> None:
         self._datasets = {dataset.path: dataset for dataset in datasets}
         self._header, self._key = key_header.lower().encode(), key.encode()
-        self._order = _Order()
+        self._order = Order()
         self._count = 0
         self._answers: dict[str, dict[str, bytes]] = {}
         state.mkdir(parents=True, exist_ok=True)
         for dataset in datasets:
-            records = {one.citizen_id: dataset.record(one) for one in population(seed).values()}
+            records = {identifier: dataset.record(one) for identifier, one in dataset.subjects(seed).items()}
             held = {identifier: record for identifier, record in records.items() if record is not None}
             (state / f"{dataset.name}.json").write_bytes(orjson.dumps(held, option=orjson.OPT_INDENT_2))
             self._answers[dataset.path] = {identifier: orjson.dumps(record) for identifier, record in held.items()}
@@ -104,81 +114,97 @@ class Sandbox:
         if dataset is None or scope["method"] != dataset.method:
             await self._control(scope, receive, send)
             return
-        body = await _body(receive) if dataset.method == "POST" else b""
+        body = await read_body(receive) if dataset.method == "POST" else b""
         if not any(name == self._header and hmac.compare_digest(value, self._key) for name, value in scope["headers"]):
-            await _answer(send, 401, b'{"errorNumber":40100}')
+            await send_answer(send, 401, b'{"errorNumber":40100}')
             return
         self._count += 1
         try:
             identifier = dataset.identify(scope["query_string"], body)
         except (ValueError, KeyError, TypeError):
-            await _answer(send, 400, b'{"errorNumber":40000}')
+            await send_answer(send, 400, b'{"errorNumber":40000}')
             return
         found = self._answers[dataset.path].get(identifier)
         fault = self._order.take()
         if fault != "none":
-            await self._misbehave(fault, dataset, identifier, found, receive, send)
+            await self._misbehave(fault, dataset, scope["query_string"], identifier, found, receive, send)
         else:
-            await _plain(send, dataset, found)
+            await _plain(send, dataset, scope["query_string"], found)
 
     async def _control(self, scope: Message, receive: Receive, send: Send) -> None:
         where = (scope["method"], scope["path"])
         if where == ("GET", "/_sandbox/count"):
-            await _answer(send, 200, orjson.dumps({"count": self._count}))
+            await send_answer(send, 200, orjson.dumps({"count": self._count}))
         elif where == ("PUT", "/_sandbox/fault"):
             try:
-                order = orjson.loads(await _body(receive))
+                order = orjson.loads(await read_body(receive))
                 if order["fault"] not in FAULTS:
                     raise ValueError
-                self._order = _Order(order["fault"], float(order.get("seconds", 2.0)), order.get("times"))
+                self._order = Order(order["fault"], float(order.get("seconds", 2.0)), order.get("times"))
             except (ValueError, KeyError, TypeError):
-                await _answer(send, 400, orjson.dumps({"faults": FAULTS}))
+                await send_answer(send, 400, orjson.dumps({"faults": FAULTS}))
                 return
-            await _answer(send, 200, orjson.dumps({"fault": self._order.fault}))
+            await send_answer(send, 200, orjson.dumps({"fault": self._order.fault}))
         else:
-            await _answer(send, 404, b'{"errorNumber":40400}')
+            await send_answer(send, 404, b'{"errorNumber":40400}')
 
     async def _misbehave(
-        self, fault: str, dataset: Dataset, identifier: str, found: bytes | None, receive: Receive, send: Send
+        self,
+        fault: str,
+        dataset: Dataset,
+        query: bytes,
+        identifier: str,
+        found: bytes | None,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        body = found or b"{}"
+        body = b"{}" if found is None else dataset.answer(query, found)
         if fault == "late":
             await asyncio.sleep(self._order.seconds)
-            await _plain(send, dataset, found)
+            await _plain(send, dataset, query, found)
         elif fault == "never":
             while (await receive())["type"] != "http.disconnect":
                 pass
         elif fault == "half":
-            await _start(send, 200, _JSON, (b"content-length", str(len(body)).encode()))
+            await send_start(send, 200, _JSON, (b"content-length", str(len(body)).encode()))
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             # Ends here: the server closes the connection under the rest.
         elif fault == "huge":
-            await _start(send, 200, _JSON)
+            await send_start(send, 200, _JSON)
             await send({"type": "http.response.body", "body": b'{"filler":"', "more_body": True})
             for _ in range(160):
                 await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
             await send({"type": "http.response.body", "body": b'"}'})
         else:
-            status, answer, kind, *headers = self._faulty(fault, dataset, identifier, body)
-            await _answer(send, status, answer, kind, *headers)
+            status, answer, kind, *headers = self._faulty(fault, dataset, query, identifier, found or b"{}")
+            await send_answer(send, status, answer, kind, *headers)
 
-    def _faulty(self, fault: str, dataset: Dataset, identifier: str, body: bytes) -> tuple[Any, ...]:
+    def _faulty(self, fault: str, dataset: Dataset, query: bytes, identifier: str, found: bytes) -> tuple[Any, ...]:
         """(status, body, content type, headers…) of the faults that are one plain answer."""
-        record: dict[str, Any] = orjson.loads(body)
+        record: dict[str, Any] = orjson.loads(found)
         others = self._answers[dataset.path]
+        body = dataset.answer(query, found)
+
+        def changed(one: Mapping[str, Any]) -> bytes:
+            return dataset.answer(query, orjson.dumps(one))
+
         made: dict[str, Callable[[], tuple[Any, ...]]] = {
             "not_json": lambda: (200, b"<html>\xe0\xb8\xa3\xe0\xb8\xb0\xe0\xb8\x9a\xe0\xb8\x9a</html>", _JSON),
-            "wrong_person": lambda: (200, next(each for other, each in others.items() if other != identifier), _JSON),
+            "wrong_person": lambda: (
+                200,
+                dataset.answer(query, next(each for other, each in others.items() if other != identifier)),
+                _JSON,
+            ),
             "error_500": lambda: (500, body, _JSON),
             "unavailable": lambda: (503, body, _JSON, (b"retry-after", b"7")),
             "redirect": lambda: (302, b"", _JSON, (b"location", b"/_sandbox/count")),
-            "wrong_schema": lambda: (200, orjson.dumps({**record, **dataset.misfit}), _JSON),
+            "wrong_schema": lambda: (200, changed({**record, **dataset.misfit}), _JSON),
             "unmappable": lambda: (
                 200,
-                orjson.dumps({k: v if k == dataset.echo else [v] for k, v in record.items()}),
+                changed({k: v if k == dataset.echo else [v] for k, v in record.items()}),
                 _JSON,
             ),
-            "no_echo": lambda: (200, orjson.dumps({k: v for k, v in record.items() if k != dataset.echo}), _JSON),
+            "no_echo": lambda: (200, changed({k: v for k, v in record.items() if k != dataset.echo}), _JSON),
             "tis620": lambda: (200, body.decode().encode("tis_620"), b"application/json; charset=TIS-620"),
             "wrong_charset": lambda: (200, body.decode().encode("tis_620"), _JSON),
             "duplicate_key": lambda: (200, b'{"twice":1,"twice":2,' + body[1:], _JSON),
@@ -191,15 +217,35 @@ class Sandbox:
 
 def run(datasets: tuple[Dataset, ...], *, key_header: str, key_env: str) -> None:
     """Serves until SIGTERM, or until the parent process is gone. `key_env`: where the key that callers need lies."""
-    arguments = argparse.ArgumentParser(description="A sandbox agency, on loopback, with made-up people only.")
-    arguments.add_argument("--port", type=int, required=True, help="0: the system chooses")
-    arguments.add_argument("--state", type=Path, required=True, help="folder for what it holds")
-    arguments.add_argument("--host", default="127.0.0.1")
-    arguments.add_argument("--seed", type=int, default=SEED)
-    given = arguments.parse_args()
-    key = os.environ.get(key_env, "")
-    if not key:
-        sys.exit(f"set {key_env} to the made-up key that callers shall show")
+
+    def make(state: Path, seed: int) -> Application:
+        return Sandbox(datasets, key_header, needed(key_env), seed, state)
+
+    serve(make)
+
+
+def needed(variable: str) -> str:
+    """The made-up secret that callers shall show, from the environment; ends the process where there is none."""
+    value = os.environ.get(variable, "")
+    if not value:
+        sys.exit(f"set {variable} to the made-up secret that callers shall show")
+    return value
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """What every sandbox is started with."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--port", type=int, required=True, help="0: the system chooses")
+    parser.add_argument("--state", type=Path, required=True, help="folder for what it holds")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--seed", type=int, default=SEED)
+    return parser
+
+
+def serve(make: Callable[[Path, int], Application]) -> None:
+    """Serves the application that `make(state, seed)` gives until SIGTERM, or until the parent process is gone."""
+    given = arguments("A sandbox agency, on loopback, with made-up people only.").parse_args()
+    app = make(given.state, given.seed)
     listening = socket.socket(socket.AF_INET6 if ":" in given.host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Accepted sockets inherit it; without it head and body of an answer wait for each other 40 ms.
@@ -208,12 +254,11 @@ def run(datasets: tuple[Dataset, ...], *, key_header: str, key_env: str) -> None
         listening.bind((given.host, given.port))
     except OSError as error:
         sys.exit(f"cannot listen on {given.host} port {given.port}: {error.strerror}")
-    app = Sandbox(datasets, key_header, key, given.seed, given.state)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(app, listening))
 
 
-async def _serve(app: Sandbox, listening: socket.socket) -> None:
+async def _serve(app: Application, listening: socket.socket) -> None:
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -241,15 +286,16 @@ async def _serve(app: Sandbox, listening: socket.socket) -> None:
     await serving
 
 
-async def _plain(send: Send, dataset: Dataset, found: bytes | None) -> None:
+async def _plain(send: Send, dataset: Dataset, query: bytes, found: bytes | None) -> None:
     if found is None:
         status, answer = dataset.unknown
-        await _answer(send, status, orjson.dumps(answer))
+        await send_answer(send, status, orjson.dumps(answer))
     else:
-        await _answer(send, 200, found)
+        await send_answer(send, 200, dataset.answer(query, found))
 
 
-async def _body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
+    """A request's body."""
     body = b""
     while True:
         message = await receive()
@@ -258,12 +304,14 @@ async def _body(receive: Receive) -> bytes:
             return body
 
 
-async def _start(send: Send, status: int, kind: bytes, *headers: tuple[bytes, bytes]) -> None:
+async def send_start(send: Send, status: int, kind: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """An answer's head."""
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind), *headers]})
 
 
-async def _answer(send: Send, status: int, body: bytes, kind: bytes = _JSON, *headers: tuple[bytes, bytes]) -> None:
-    await _start(send, status, kind, (b"content-length", str(len(body)).encode()), *headers)
+async def send_answer(send: Send, status: int, body: bytes, kind: bytes = _JSON, *headers: tuple[bytes, bytes]) -> None:
+    """A whole answer."""
+    await send_start(send, status, kind, (b"content-length", str(len(body)).encode()), *headers)
     await send({"type": "http.response.body", "body": body})
 
 

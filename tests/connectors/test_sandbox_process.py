@@ -14,7 +14,7 @@ import httpx
 import pytest
 from local_sources import KEYS, ROOT, Process
 
-from connectors.population import population, sentinels, story
+from connectors.population import population, register_sentinels, story
 
 
 def gone(pid: int, seconds: float = 10) -> bool:
@@ -69,7 +69,7 @@ def test_what_the_agencies_hold_agrees(dopa: Process, nhso: Process) -> None:
     assert covers.keys() <= persons.keys()
     for citizen_id, one in population().items():
         held = json.dumps([persons[citizen_id], houses[citizen_id], covers.get(citizen_id)], ensure_ascii=False)
-        for value in sentinels(one):
+        for value in register_sentinels(one):
             assert value in held or str(int(value)) in held
     assert any(len(str(house["houseID"])) < 11 for house in houses.values()), "leading zeros are lost"
     assert not any(person["statusOfPersonCode"] and citizen_id in covers for citizen_id, person in persons.items())
