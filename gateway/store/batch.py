@@ -35,6 +35,8 @@ from gateway.store.changes import (
 )
 from gateway.store.connection import Connection
 
+MOST_ACTS = 500
+"""Of a record's acts so many are named in it, the latest; the log has them all."""
 REGISTERS = "registers"
 """The scope of `unless` that every register change moves."""
 
@@ -234,6 +236,11 @@ def _seal(
     return sealed, counters
 
 
+def _with_act(body: dict[str, Any], index: int) -> dict[str, Any]:
+    """The record with the log's index of the act that left it so: from a record one finds all that made it."""
+    return {**body, "acts": [*body.get("acts", ())[1 - MOST_ACTS :], index]}
+
+
 def _apply(batch: Batch, changes: Sequence[Change], first: int) -> None:
     registers_moved = False
     for change in changes:
@@ -265,5 +272,6 @@ def _apply(batch: Batch, changes: Sequence[Change], first: int) -> None:
                     batch.revisions[REGISTERS] += 1
                     batch.moved.add(REGISTERS)
                     registers_moved = True
-                text = orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode()
+                kept = _with_act(body, first) if batch.size > first else body
+                text = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
                 batch.registers[kind, name] = (batch.revisions[REGISTERS], text)

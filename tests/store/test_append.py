@@ -74,9 +74,12 @@ async def test_a_register_change_moves_the_revision_and_what_stands_on_the_old_o
         await store.append([Note()], (), {REGISTERS: 0})
     assert len(await entries_of(store)) == 1
     rows = await store.read(lambda c: c.rows("SELECT kind, id, revision, body FROM registers"))
-    assert [tuple(row) for row in rows] == [("agency", "a", 1, '{"n":1}')]
+    assert [tuple(row) for row in rows] == [("agency", "a", 1, '{"acts":[0],"n":1}')]
+    await store.append([Note()], [PutRegister("agency", "a", {"n": 2, "acts": [0]})], {REGISTERS: 1})
+    rows = await store.read(lambda c: c.rows("SELECT body FROM registers"))
+    assert rows[0][0] == '{"acts":[0,1],"n":2}'
     two = [PutRegister("agency", "b", {}), PutRegister("agency", "c", {})]
-    assert (await store.append([], two, {REGISTERS: 1})).registers_revision == 2
+    assert (await store.append([], two, {REGISTERS: 2})).registers_revision == 3
 
 
 async def test_of_many_changes_to_one_revision_exactly_one_is_made(store: Store) -> None:
