@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gateway.catalogue import machine_secrets, open_connector
+from gateway.consenting import Consenting
+from gateway.consents import ConsentBook
 from gateway.current import Current, Holding
 from gateway.errors import GatewayError
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
@@ -85,6 +87,7 @@ def build(settings: Settings) -> ASGIApp:
 
     current = Current(store, changed=changed)
     identity = Identity(keys, store, settings.issuer)
+    consents = ConsentBook(keys, store)
     edge = Edge(
         settings=settings,
         keys=keys,
@@ -95,7 +98,10 @@ def build(settings: Settings) -> ASGIApp:
         checkpoints=checkpoints,
         published=published,
         identity=identity,
-        pipeline=Pipeline(current, store, log, identity, sources, Minimiser(), Sealer(keys), settings.sandbox),
+        pipeline=Pipeline(
+            current, store, log, identity, sources, Minimiser(), Sealer(keys), consents, settings.sandbox
+        ),
+        consenting=Consenting(current, store, log, consents, keys, issuer=settings.issuer, sandbox=settings.sandbox),
         governance=Governance(current, store, log, keys, audience=settings.issuer),
         turned_away=TurnedAway(metrics),
         metrics=metrics,

@@ -10,8 +10,8 @@
     8 record     `released`, `failed` or `withheld`, durable before the answer leaves
     9 seal       the answer signed, its receipt attached
 
-If the registers move between judging and recording, the record fails and the question is judged again on
-what holds now. If they move while the source is asked, what was decided is judged once more, on the same
+If the registers or the consent move between judging and recording, the record fails and the question is judged
+again on what holds now. If they move while the source is asked, what was decided is judged once more, on the same
 agreement term, before anything is released: what is no longer permitted is withheld.
 """
 
@@ -25,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.catalogue import open_now
+from gateway.consents import ConsentBook, Held
 from gateway.current import Current, Holding
 from gateway.errors import (
     Denied,
@@ -71,6 +72,7 @@ from gateway.store import (
     QuotaSpent,
     Reserve,
     Store,
+    consent_scope,
 )
 
 ATTEMPTS = 8
@@ -110,6 +112,7 @@ class Pipeline:
     sources: Sources
     minimiser: Minimiser
     sealer: Sealer
+    consents: ConsentBook
     sandbox: bool
     recorder: Recorder = field(default_factory=Recorder)
 
@@ -169,7 +172,7 @@ class Pipeline:
             holding = self.current.holding
             service = self._route(holding, question)
             begun = time.perf_counter()
-            decision, facts = await self._judge(holding, caller, question, service)
+            decision, facts, consent = await self._judge(holding, caller, question, service)
             judged_us = round((time.perf_counter() - begun) * 1e6)
             await self.log.ready(now())
             entry = self.log.decided(
@@ -187,9 +190,10 @@ class Pipeline:
             changes: list[Change] = [
                 OpenExchange(exchange_id, self.log.gateway, self.log.boot, overdue),
                 *(Reserve(key, bangkok_day(now()), limit) for key, limit in decision.quotas),
+                *(consent.uses(now()) if consent is not None and decision.consent_id is not None else ()),
             ]
             try:
-                unless = {REGISTERS: holding.registers.revision}
+                unless = {REGISTERS: holding.registers.revision, **_unmoved(decision)}
                 await self.store.append([entry], changes if decision.permit else [], unless)
             except Moved:
                 await self.current.refresh()
@@ -229,8 +233,8 @@ class Pipeline:
         service: Service,
         *,
         standing: Decision | None = None,
-    ) -> tuple[Decision, list[Facts]]:
-        """The decision on what holds now, and the facts that it rests on.
+    ) -> tuple[Decision, list[Facts], Held | None]:
+        """The decision on what holds now, the facts that it rests on, and the consent among them.
 
         `standing`: an earlier decision on the same question, judged anew: by its own agreement term and no
         other, and with one of today's count its own.
@@ -256,7 +260,8 @@ class Pipeline:
                     quota_used=max(used - reserved, 0),
                     officer_quota_used=max(officer_used - reserved, 0),
                 )
-        return holding.judge.judge(facts), facts
+        facts, consent = await self.consents.joined(facts, question, moment, own=reserved)
+        return holding.judge.judge(facts), facts, consent
 
     async def _fetch(self, decided: Decided) -> tuple[Record, int]:
         """The source's record, and how long it took in microseconds."""
@@ -287,20 +292,22 @@ class Pipeline:
     ) -> Receipt:
         """`released` if what was decided still holds; else `withheld`, and the error that says why."""
         against: GatewayError | None = None
-        holding = decided.holding
+        holding, decision = decided.holding, decided.decision
         try:
             for _ in range(ATTEMPTS):
                 try:
-                    unless = {REGISTERS: holding.registers.revision}
+                    unless = {REGISTERS: holding.registers.revision, **_unmoved(decision)}
                     appended = await self._close(
                         decided, "released", unless, released=released, answer_digest=digest, source_us=source_us
                     )
                     return Receipt(self.log.origin, appended.entries[0].hex(), appended.indexes[0])
                 except Moved:
                     holding = await self.current.refresh()
-                against = await self._against(decided, incoming, holding)
-                if against is not None:
+                again = await self._again(decided, incoming, holding)
+                if isinstance(again, GatewayError):
+                    against = again
                     break
+                decision = again
             against = against or _registers_keep_moving()
             await self._close(decided, "withheld", reasons=_reasons(against))
         except AlreadyClosed:
@@ -309,20 +316,22 @@ class Pipeline:
             ) from None
         raise against
 
-    async def _against(self, decided: Decided, incoming: Incoming, holding: Holding) -> GatewayError | None:
-        """What, by now, stands against releasing what was decided; None: nothing does."""
+    async def _again(self, decided: Decided, incoming: Incoming, holding: Holding) -> Decision | GatewayError:
+        """What was decided, judged anew: the permit as it now stands, or what by now stands against releasing."""
         service = holding.services.get(decided.service.id)
         if service is None:
             return UnknownService()
-        same = replace(decided.question, fields=decided.decision.fields)
-        decision, _ = await self._judge(holding, decided.caller, same, service, standing=decided.decision)
+        first = decided.decision
+        consent_id = first.consent_id or decided.question.consent_id
+        same = replace(decided.question, fields=first.fields, consent_id=consent_id)
+        decision, _, _ = await self._judge(holding, decided.caller, same, service, standing=first)
         if not decision.permit:
             return refusal(decision)
         try:
             self._identify(incoming)
         except InvalidToken as gone:
             return gone
-        return None
+        return decision
 
     async def _close(
         self, decided: Decided, outcome: str, unless: Mapping[str, int] | None = None, **content: Any
@@ -338,6 +347,13 @@ def refusal(decision: Decision) -> GatewayError:
     if decision.reasons and all(reason.code in QUOTA_CODES for reason in decision.reasons):
         return QuotaExceeded(decision.reasons, retry_after=_seconds_to_midnight())
     return Denied(decision.reasons)
+
+
+def _unmoved(decision: Decision) -> dict[str, int]:
+    """The consent's scope and revision, where the decision stands on one: a withdrawal moves it."""
+    if decision.consent_id is None or decision.consent_revision is None or not decision.permit:
+        return {}
+    return {consent_scope(decision.consent_id): decision.consent_revision}
 
 
 def _on_the_term_of(decision: Decision, facts: list[Facts]) -> list[Facts]:

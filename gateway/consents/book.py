@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.consents.record import Record, in_force, period_of, plain_code, standing_facts
 from gateway.keys import Keys
-from gateway.model import Consent, Question, Term
+from gateway.model import Consent, Facts, Question, Term
 from gateway.store import Connection, PutConsent, Reserve, Store, consent_scope
 
 _NONCE = 12
@@ -116,6 +116,28 @@ class ConsentBook:
         ]
         good = [held for held in about if in_force(held.record, moment) and _uses_left(held)]
         return next(iter(good or about), None)
+
+    async def joined(
+        self, facts: list[Facts], question: Question, moment: datetime, *, own: int
+    ) -> tuple[list[Facts], Held | None]:
+        """The facts with the consent that the question names, or that there is for what it asks; and that consent.
+
+        Read from the database each time, so that every gateway judges a withdrawal as soon as it is on record.
+        `own`: how many of its uses are this exchange's.
+        """
+        terms = [fact.term for fact in facts if fact.term is not None]
+        on_consent = any("consent" in (term.lawful_basis, term.sensitive_basis) for term in terms)
+        if not terms or not (on_consent or question.consent_id):
+            return facts, None
+        subject = self.subject(question.identifier_kind.value, question.identifier)
+        held = await self.answering(question, subject, facts[0].consumer.id, moment)
+        if held is None:
+            return facts, None
+        about = subject if question.identifier else held.subject  # explained without naming anyone
+        return [
+            replace(fact, consent=held.facts(fact.term, about, own=own)) if fact.term is not None else fact
+            for fact in facts
+        ], held
 
     async def _read(self, where: str, values: tuple[object, ...], moment: datetime) -> list[Held]:
         # `where` is one of ours above; every value is a parameter.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from gateway.consenting import Consenting
 from gateway.current import Current
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
 from gateway.exchangelog.checkpoints import Checkpoints
@@ -36,6 +37,7 @@ class Edge:
     published: Published
     identity: Identity
     pipeline: Pipeline
+    consenting: Consenting
     governance: Governance
     turned_away: TurnedAway
     metrics: Metrics
