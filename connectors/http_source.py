@@ -39,7 +39,9 @@ class HttpSource:
             self._session = self._open()
         return self._session
 
-    async def send(self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]) -> Any:
+    async def send(
+        self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
         """The response's head; its body is still to be read. Redirects are not followed.
 
         A question lost on a kept connection that the source closed as we wrote to it is sent once more, if

@@ -1,8 +1,8 @@
-"""How a `rest` connector proves who it is: an API key, basic, a fixed bearer token, or OAuth 2 client credentials.
+"""How a `rest` connector proves who it is: an API key, basic, a fixed bearer token, or a token fetched first.
 
-Secrets are resolved at each use. An OAuth access token (RFC 6749 section 4.4) is kept in memory until shortly
-before it expires and asked for once, however many questions wait for it; a source that refuses it (401) makes
-it be asked for anew, once a question.
+Secrets are resolved at each use. A fetched token (OAuth 2 client credentials, RFC 6749 section 4.4; or the token
+of the DGA's GDX) is kept in memory until shortly before it expires and asked for once, however many questions
+wait for it; a source that refuses it (401) makes it be asked for anew, once a question.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from yarl import URL
 from connectors.json_answer import BadAnswer, bounded, parse, unpacked
 from gateway.plugin import AgencyMisbehaved, AgencyUnavailable
 
-Header = tuple[str, str]
+Header = tuple[tuple[str, str], ...]
+"""The headers that prove it, each name and value."""
 Secret = Callable[[str], str]
 
 _TOKEN_SECONDS: Final = 10.0
@@ -28,13 +29,14 @@ _EARLY: Final = 20.0
 """A token is renewed this many seconds before it expires, or at half its life if that is shorter."""
 _DEFAULT_LIFE: Final = 300.0
 _LONGEST_LIFE: Final = 86400.0
+_GDX_LIFE: Final = 3000.0
 
 
 class Proof(Protocol):
-    """What makes the header that proves who we are."""
+    """What makes the headers that prove who we are."""
 
     def header(self) -> Header | None:
-        """The header, or None where one must be fetched first."""
+        """The headers, or None where a token must be fetched first."""
         ...
 
     async def renewed(self, session: aiohttp.ClientSession) -> Header:
@@ -50,7 +52,8 @@ def proof_of(auth: Mapping[str, Any] | None, secret: Secret) -> Proof | None:
     """The proof that the settings' `auth` describes."""
     if auth is None:
         return None
-    return ClientCredentials(auth, secret) if auth["scheme"] == "oauth2" else Fixed(auth, secret)
+    fetched = {"oauth2": ClientCredentials, "gdx": GdxToken}.get(auth["scheme"])
+    return Fixed(auth, secret) if fetched is None else fetched(auth, secret)
 
 
 def resolved(secret: Secret, reference: Mapping[str, str]) -> str:
@@ -73,12 +76,11 @@ class Fixed:
         """The header, its secret read now."""
         auth = self._auth
         if auth["scheme"] == "api_key":
-            return auth["header"], _fit(resolved(self._secret, auth["key"]))
+            return ((auth["header"], _fit(resolved(self._secret, auth["key"]))),)
         if auth["scheme"] == "bearer":
-            return "Authorization", f"Bearer {_fit(resolved(self._secret, auth['token']))}"
-        return "Authorization", _basic(
-            resolved(self._secret, auth["username"]), resolved(self._secret, auth["password"])
-        )
+            return (("Authorization", f"Bearer {_fit(resolved(self._secret, auth['token']))}"),)
+        name, password = resolved(self._secret, auth["username"]), resolved(self._secret, auth["password"])
+        return (("Authorization", _basic(name, password)),)
 
     async def renewed(self, session: aiohttp.ClientSession) -> Header:
         """The same: there is nothing to fetch."""
@@ -89,8 +91,8 @@ class Fixed:
         return False
 
 
-class ClientCredentials:
-    """An access token of the source's authorisation server, by the client credentials grant."""
+class FetchedToken:
+    """A token that is fetched from `auth.token_endpoint`, kept, and fetched anew in time."""
 
     def __init__(self, auth: Mapping[str, Any], secret: Secret) -> None:
         self._auth, self._secret = auth, secret
@@ -122,8 +124,8 @@ class ClientCredentials:
         failure: Exception
         try:
             async with asyncio.timeout(_TOKEN_SECONDS):
-                token, life = await self._asked(session)
-            self._held = ("Authorization", f"Bearer {token}")
+                held, life = await self._asked(session)
+            self._held = held
             self._until = asked + max(life - _EARLY, life / 2)
             return self._held
         except BadAnswer:
@@ -132,11 +134,29 @@ class ClientCredentials:
             failure = AgencyUnavailable("token")
         raise failure
 
-    async def _asked(self, session: aiohttp.ClientSession) -> tuple[str, float]:
+    async def _asked(self, session: aiohttp.ClientSession) -> tuple[Header, float]:
+        """The headers with a new token, and its life in seconds. Raises BadAnswer, SourceFault."""
+        raise NotImplementedError
+
+    async def _answer(
+        self, session: aiohttp.ClientSession, method: str, url: URL, headers: Mapping[str, str], body: bytes | None
+    ) -> Any:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
+        async with session.request(method, url, data=body, headers=headers, allow_redirects=False) as response:
+            if response.status != 200:
+                raise _token_failure(response.status)
+            raw = unpacked(await bounded(response), response.headers.get("Content-Encoding", ""))
+            return parse(raw, response.headers.get("Content-Type", ""))
+
+
+class ClientCredentials(FetchedToken):
+    """An access token of the source's authorisation server, by the client credentials grant."""
+
+    async def _asked(self, session: aiohttp.ClientSession) -> tuple[Header, float]:
         auth = self._auth
         name, password = resolved(self._secret, auth["client_id"]), resolved(self._secret, auth["client_secret"])
         form = {"grant_type": "client_credentials"}
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if "scope" in auth:
             form["scope"] = auth["scope"]
         if auth.get("client_auth", "basic") == "basic":
@@ -144,15 +164,29 @@ class ClientCredentials:
             headers["Authorization"] = _basic(quote(name, safe=""), quote(password, safe=""))
         else:
             form.update(client_id=name, client_secret=password)
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        async with session.post(
-            self._url, data=urlencode(form).encode(), headers=headers, allow_redirects=False
-        ) as response:
-            if response.status != 200:
-                raise _token_failure(response.status)
-            raw = unpacked(await bounded(response), response.headers.get("Content-Encoding", ""))
-            answer = parse(raw, response.headers.get("Content-Type", ""))
-        return _token(answer)
+        token, life = _token(await self._answer(session, "POST", self._url, headers, urlencode(form).encode()))
+        return (("Authorization", f"Bearer {token}"),), life
+
+
+class GdxToken(FetchedToken):
+    """The token of the DGA's government data exchange: good until an hour has passed without use.
+
+    Its service wants the consumer's secret in the query string; our log has no URLs, its own may.
+    """
+
+    async def _asked(self, session: aiohttp.ClientSession) -> tuple[Header, float]:
+        auth = self._auth
+        key = _fit(resolved(self._secret, auth["consumer_key"]))
+        query = {
+            "ConsumerSecret": resolved(self._secret, auth["consumer_secret"]),
+            "AgentID": resolved(self._secret, auth["agent"]),
+        }
+        url = URL(f"{self._url}?{urlencode(query)}", encoded=True)
+        answer = await self._answer(session, "GET", url, {"Consumer-Key": key}, None)
+        token = answer.get("Result") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not 0 < len(token) <= 8192 or not (token.isascii() and token.isprintable()):
+            raise BadAnswer("token")
+        return (("Consumer-Key", key), ("Token", token)), _GDX_LIFE
 
 
 def _token(answer: Any) -> tuple[str, float]:

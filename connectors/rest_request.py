@@ -47,7 +47,8 @@ def compile_request(endpoint: str, settings: Mapping[str, Any]) -> RequestForm:
     where, at = settings["identifier"]["in"], settings["identifier"].get("at", "")
     base = endpoint.rstrip("/") + quote(settings["path"], safe="/%:@!$&'()*+,;=~{}")
     query = urlencode(settings.get("query", {}))
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity", **settings.get("headers", {})}
+    kind = "application/xml, text/xml" if settings.get("format") == "xml" else "application/json"
+    headers = {"Accept": kind, "Accept-Encoding": "identity", **settings.get("headers", {})}
     url: URL | None = None
     url_parts = ("", "")
     if where == "query":

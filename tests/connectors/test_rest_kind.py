@@ -190,7 +190,7 @@ async def test_cancelled_in_the_middle_and_well_afterwards(dopa: Process) -> Non
         assert all(isinstance(result, asyncio.CancelledError) for result in results)
         dopa.fault("none")
         assert (await connector.fetch(ask(service, ELDER))).echo == ELDER
-        session = connector._session  # type: ignore[attr-defined]
+        session = connector._source.session  # type: ignore[attr-defined]
         assert not session.connector._acquired, "a cancelled question must give its connection back"
 
 
