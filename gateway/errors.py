@@ -16,6 +16,7 @@
      ├─ TooLarge                     413  too_large
      ├─ UnsupportedMediaType         415  unsupported_media_type
      ├─ QuotaExceeded                429  quota_exceeded
+     ├─ TooManyRequests              429  too_many_requests
      ├─ SourceFault                       (what a connector may raise; nothing else passes)
      │   ├─ AgencyMisbehaved         502  agency_misbehaved
      │   ├─ AgencyUnavailable        503  agency_unavailable
@@ -232,6 +233,15 @@ class QuotaExceeded(GatewayError):
     def __init__(self, reasons: tuple[Reason, ...] = (), *, retry_after: int | None = None) -> None:
         super().__init__(retry_after=retry_after)
         self.reasons = reasons
+
+
+class TooManyRequests(GatewayError):
+    """One address tries too often where no token says who calls. RFC 6585 section 4."""
+
+    status = 429
+    code = "too_many_requests"
+    title_en = "Too many requests from this address: wait a little"
+    title_th = "มีคำขอจากที่อยู่นี้มากเกินไป โปรดรอสักครู่"
 
 
 class SourceFault(GatewayError):

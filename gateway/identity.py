@@ -34,10 +34,10 @@ LEEWAY = 10
 _LONGEST_TOKEN = 4096
 _MOST_REMEMBERED = 20_000
 ROLE_SCOPES = {
-    "admin": frozenset({"admin"}),
-    "owner": frozenset({"admin"}),
+    "admin": frozenset({"admin", "consent"}),
+    "owner": frozenset({"admin", "consent"}),
     "auditor": frozenset({"audit"}),
-    "dpo": frozenset({"admin", "audit"}),
+    "dpo": frozenset({"admin", "audit", "consent"}),
 }
 """What an operator of each role may ask a token for. A dpo reads; every act checks the role again."""
 

@@ -24,6 +24,7 @@ from gateway.consents import (
     allowed_from,
     draw_code,
     for_citizen,
+    for_log,
     for_office,
     new_record,
     notice_digest,
@@ -36,6 +37,7 @@ from gateway.errors import Conflict, InsufficientScope, MalformedRequest, Moved,
 from gateway.exchangelog import EntryDraft, ExchangeLog, Subject
 from gateway.keys import Keys
 from gateway.model import Agency, Caller, IdentifierKind, Receipt, holds_citizen_id, new_id, now, require_identifier
+from gateway.registers.acting import refuse
 from gateway.store import REGISTERS, Store
 
 ATTEMPTS = 8
@@ -183,8 +185,7 @@ class Consenting:
         """`paused`, `resumed` or `withdrawn`, by an office concerned. Raises NotFound, Conflict, LogUnavailable."""
         for _ in range(ATTEMPTS):
             held = await self._seen(caller, consent)
-            if caller.kind == "client" and caller.agency not in _keepers(held):
-                raise NotFound(*_NONE)
+            _require_keeper(caller, held)
             try:
                 return await self._change(held, kind, caller, reason)
             except Moved:
@@ -226,8 +227,7 @@ class Consenting:
     def _entry(self, held: Held, kind: str, caller: Caller | None, moment: datetime) -> EntryDraft:
         record = held.record
         subject = Subject(bytes.fromhex(record["log_subject"]))
-        shown = for_office(record)
-        shown["notice"] = {name: value for name, value in record["notice"].items() if name != "text"}
+        shown = for_log(record)
         return self._log.draft(
             f"consent.{kind}",
             moment,
@@ -308,6 +308,22 @@ def _concerns(caller: Caller, held: Held) -> bool:
 def _keepers(held: Held) -> tuple[str, str]:
     """Who changes it on the citizen's behalf: the consumer and the collector."""
     return held.consumer, str(held.record["collector"]["agency"])
+
+
+def _require_keeper(caller: Caller, held: Held) -> None:
+    """The consumer's and the collector's systems and owners, and administrators; a dpo only reads (PDPA s.41)."""
+    if caller.kind == "operator" and caller.role not in ("admin", "owner"):
+        allowed = False
+    else:
+        allowed = not caller.agency or caller.agency in _keepers(held)
+    if not allowed:
+        raise refuse(
+            "role_not_allowed",
+            "a consent is changed at its consumer or its collector, or with the citizen's code",
+            "เปลี่ยนแปลงความยินยอมได้ที่หน่วยงานผู้ใช้ข้อมูลหรือผู้เก็บความยินยอม หรือด้วยรหัสของเจ้าของข้อมูลส่วนบุคคล",
+            "ask one of them, or use the code of the printed receipt",
+            "ติดต่อหน่วยงานดังกล่าว หรือใช้รหัสในใบรับความยินยอม",
+        )
 
 
 def _parties(agencies: Mapping[str, Agency], caller: Caller, basis: Basis) -> dict[str, Any]:

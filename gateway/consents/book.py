@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from gateway.store import Connection, PutConsent, Reserve, Store, consent_scope
 
 _NONCE = 12
 _COLUMNS = "id, revision, subject, consumer, code, sealed"
+_ID = re.compile(r"cns_[0-9a-z]{26}", re.ASCII)
 _MOST = 200
 """Consents of one person that are looked through at most, the newest first (an id begins with its time)."""
 
@@ -88,6 +90,8 @@ class ConsentBook:
 
     async def one(self, consent: str, moment: datetime) -> Held | None:
         """The consent of this id, with its uses as of `moment`."""
+        if _ID.fullmatch(consent) is None:
+            return None
         found = await self._read("id = ?", (consent,), moment)
         return found[0] if found else None
 
@@ -133,9 +137,8 @@ class ConsentBook:
         held = await self.answering(question, subject, facts[0].consumer.id, moment)
         if held is None:
             return facts, None
-        about = subject if question.identifier else held.subject  # explained without naming anyone
         return [
-            replace(fact, consent=held.facts(fact.term, about, own=own)) if fact.term is not None else fact
+            replace(fact, consent=held.facts(fact.term, subject, own=own)) if fact.term is not None else fact
             for fact in facts
         ], held
 

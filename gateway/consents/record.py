@@ -128,6 +128,16 @@ def for_office(record: Record) -> Record:
     return {name: value for name, value in record.items() if name not in _PRIVATE}
 
 
+def for_log(record: Record) -> Record:
+    """What the entry's contents hold: the notice by its hash, and no pseudonym of this use, as the log has its own."""
+    shown = for_office(record)
+    shown["notice"] = {name: value for name, value in record["notice"].items() if name != "text"}
+    shown["subject"] = {"age_band": record["subject"]["age_band"]}
+    if shown["guardian"] is not None:
+        shown["guardian"] = {name: value for name, value in shown["guardian"].items() if name != "subject"}
+    return shown
+
+
 def for_citizen(record: Record) -> Record:
     """What the receipt holds, and whoever has the code sees: without the offices' own references and officers."""
     shown = for_office(record)

@@ -22,6 +22,8 @@ from gateway.errors import GatewayError, GatewayFailed, InvalidToken, MalformedR
 from gateway.http import (
     admin,
     catalogue,
+    consent_documents,
+    consents,
     documents,
     governance_documents,
     health,
@@ -37,8 +39,8 @@ from gateway.http.problems import Shield, from_framework, render
 from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
-_DOCUMENTS = (documents, governance_documents)
-_OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/", "/log/")
+_DOCUMENTS = (documents, governance_documents, consent_documents)
+_OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/", "/log/", "/v1/consents/by-code/")
 _ASKS = {
     "post": {
         "tags": ["exchanges"],
@@ -103,7 +105,7 @@ def routed(
         title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
-    for module in (oauth, catalogue, records, judging, transparency, admin, health):
+    for module in (oauth, catalogue, consents, records, judging, transparency, admin, health):
         app.include_router(module.routes(edge))
 
     async def ours(request: Request, error: Exception) -> Response:

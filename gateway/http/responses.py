@@ -53,7 +53,7 @@ _MEANINGS = {
     409: "Conflicts with the present state",
     413: "Too large",
     415: "Wrong content type",
-    429: "Quota used up",
+    429: "Quota used up, or too many requests",
     500: "A fault of the gateway",
     502: "The source's answer cannot be used",
     503: "The source, the log or the gateway is not available",
