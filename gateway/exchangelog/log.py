@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gateway.exchangelog.entry import GROUPS, VERSION, EntryDraft, OpenedEntry, canonical, open_entry
+from gateway.exchangelog.entry import GROUPS, VERSION, BrokenEntry, EntryDraft, OpenedEntry, canonical, open_entry
 from gateway.exchangelog.projection import project
 from gateway.exchangelog.vault import Vault, month_of
 from gateway.keys import Keys
@@ -194,7 +194,10 @@ class ExchangeLog:
         return int(rows[0][0])
 
     async def entries(self, after: int, limit: int, keep: Callable[[OpenedEntry], bool] | None = None) -> list[Any]:
-        """Up to `limit` opened entries from index `after` on (forgotten months give None as contents)."""
+        """Up to `limit` opened entries from index `after` on.
+
+        Where the month is forgotten the groups are None; where the entry is broken too, and `broken` is true.
+        """
 
         def read(connection: Connection) -> list[Any]:
             rows = connection.rows(
@@ -203,11 +206,15 @@ class ExchangeLog:
             )
             found: list[Any] = []
             for index, entry, month, sealed in rows:
-                key = self._vault.open(connection, month)
+                key, closed = self._vault.open(connection, month), {"index": index, "entry": bytes(entry).hex()}
                 if key is None:
-                    found.append({"index": index, "entry": bytes(entry).hex(), **dict.fromkeys(GROUPS)})
+                    found.append({**closed, **dict.fromkeys(GROUPS)})
                     continue
-                opened = open_entry(index, bytes(entry), bytes(sealed), key)
+                try:
+                    opened = open_entry(index, bytes(entry), bytes(sealed), key)
+                except BrokenEntry:
+                    found.append({**closed, **dict.fromkeys(GROUPS), "broken": True})
+                    continue
                 if keep is None or keep(opened):
                     found.append(opened.as_json())
             return found

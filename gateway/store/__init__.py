@@ -149,6 +149,7 @@ class Store:
             connection.close()
         if self._lock_file is not None:
             os.close(self._lock_file)
+            self._lock_file = None
 
 
 def _lock(url: str) -> int | None:
