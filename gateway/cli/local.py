@@ -42,7 +42,7 @@ def init(
     if not re.fullmatch(REGISTER_ID, first_admin):
         raise WrongUse("รหัสผู้ดูแลระบบไม่อยู่ในรูปแบบที่กำหนด", "--first-admin takes small letters, digits, . _ and -")
     settings = read_settings(state_dir=state_dir, issuer=issuer)
-    key_file = app.initialise(settings, first_admin=first_admin, policies=policies or _shipped("policies"))
+    key_file = app.initialise(settings, first_admin=first_admin, policies=policies or shipped("policies"))
     body = {"operator": first_admin, "key_file": str(key_file), "state_dir": str(settings.state_dir)}
 
     def render() -> None:
@@ -87,7 +87,7 @@ def demo(
         raise typer.Exit(code)
 
 
-def _shipped(name: str) -> Path:
+def shipped(name: str) -> Path:
     """A folder that lies beside the package (a checkout, the container image), or in the working directory."""
     beside = Path(__file__).resolve().parents[2] / name
     return beside if beside.is_dir() else Path(name)

@@ -4,7 +4,8 @@
 of them. Rules and examples lie in `policies/`. The judge knows no register and does no I/O while judging.
 """
 
-from gateway.policy.check import check
+from gateway.policy.check import check, try_examples
+from gateway.policy.examples import read_examples
 from gateway.policy.judge import QUOTA_CODES, Judge, officer_quota_key, term_quota_key
 from gateway.policy.policyset import PolicyInfo, PolicySet, Problem
 from gateway.policy.recorded import Recorder, recorded_facts
@@ -20,7 +21,9 @@ __all__ = [
     "Recorder",
     "check",
     "officer_quota_key",
+    "read_examples",
     "recorded_facts",
     "replay",
     "term_quota_key",
+    "try_examples",
 ]

@@ -33,22 +33,28 @@ def check(folder: Path) -> list[Problem]:
         return problems
     policies = PolicySet.of(schema, files)
     examples, unread = read_examples(folder)
-    return [*unread, *_misjudged(policies, examples), *_without_example(policies, examples)]
+    misjudged = [problem for _, problem in try_examples(policies, examples) if problem is not None]
+    return [*unread, *misjudged, *_without_example(policies, examples)]
 
 
-def _misjudged(policies: PolicySet, examples: Iterable[Example]) -> Iterable[Problem]:
+def try_examples(policies: PolicySet, examples: Iterable[Example]) -> list[tuple[Example, Problem | None]]:
+    """Each example, and what the policies say otherwise than it does; None where they agree."""
     judge = Judge(policies)
-    for example in examples:
-        decision = judge.judge([example.facts])
-        codes = {reason.code for reason in decision.reasons}
-        if decision.permit != example.permit:
-            said, th = ("permitted", "อนุญาต") if decision.permit else ("refused", "ปฏิเสธ")
-            yield Problem(example.file, "", f"it is {said}{_by(codes)}", f"ผลคือ{th}{_by(codes)}")
-        elif set(decision.policies) != example.policies:
-            by = ", ".join(decision.policies)
-            yield Problem(example.file, "", f"decided by other policies: {by}", f"ชี้ขาดโดยกติกาอื่น: {by}")
-        elif codes != example.codes:
-            yield Problem(example.file, "", f"other reason codes{_by(codes)}", f"รหัสเหตุผลต่างไป{_by(codes)}")
+    return [(example, _misjudged(judge, example)) for example in examples]
+
+
+def _misjudged(judge: Judge, example: Example) -> Problem | None:
+    decision = judge.judge([example.facts])
+    codes = {reason.code for reason in decision.reasons}
+    if decision.permit != example.permit:
+        said, th = ("permitted", "อนุญาต") if decision.permit else ("refused", "ปฏิเสธ")
+        return Problem(example.file, "", f"it is {said}{_by(codes)}", f"ผลคือ{th}{_by(codes)}")
+    if set(decision.policies) != example.policies:
+        by = ", ".join(decision.policies)
+        return Problem(example.file, "", f"decided by other policies: {by}", f"ชี้ขาดโดยกติกาอื่น: {by}")
+    if codes != example.codes:
+        return Problem(example.file, "", f"other reason codes{_by(codes)}", f"รหัสเหตุผลต่างไป{_by(codes)}")
+    return None
 
 
 def _by(codes: Iterable[str]) -> str:
