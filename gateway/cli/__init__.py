@@ -14,7 +14,18 @@ from collections.abc import Sequence
 import typer
 from typer.main import get_command
 
-from gateway.cli import agreements, connectors, key_files, local, log, onboarding, policies, questions, registers
+from gateway.cli import (
+    agreements,
+    connectors,
+    consents,
+    key_files,
+    local,
+    log,
+    onboarding,
+    policies,
+    questions,
+    registers,
+)
 from gateway.cli.failures import REFUSED, told
 from gateway.cli.output import Screen
 
@@ -36,6 +47,7 @@ for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
 app.add_typer(connectors.app, name="connector")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(policies.app, name="policy")
+app.add_typer(consents.app, name="consent")
 app.add_typer(log.app, name="log")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from gateway.client.answer import Answer, QuestionFields, SearchFields
-from gateway.client.session import Flow, Json, Renew, Session, T
+from gateway.client.session import ConsentChange, Flow, Json, Renew, Session, T
 from gateway.client.steps import Done, Options, resume, trust, unreachable
 
 _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=128)
@@ -116,6 +116,30 @@ class AsyncGateway:
     async def acts_of(self, kind: str, id: str) -> list[Json]:
         """As `Gateway.acts_of`."""
         return await self._run(self._session.acts_of(kind, id))
+
+    async def give_consent(self, form: Mapping[str, Any]) -> Json:
+        """As `Gateway.give_consent`."""
+        return await self._run(self._session.give_consent(form))
+
+    async def consent(self, consent_id: str) -> Json:
+        """As `Gateway.consent`."""
+        return await self._run(self._session.consent(consent_id))
+
+    async def consents(self, citizen_id: str, reason: str) -> list[Json]:
+        """As `Gateway.consents`."""
+        return await self._run(self._session.consents(citizen_id, reason))
+
+    async def change_consent(self, consent_id: str, change: ConsentChange, reason: str | None = None) -> Json:
+        """As `Gateway.change_consent`."""
+        return await self._run(self._session.change_consent(consent_id, change, reason))
+
+    async def consent_by_code(self, code: str) -> Json:
+        """As `Gateway.consent_by_code`."""
+        return await self._run(self._session.by_code("view", code))
+
+    async def withdraw_by_code(self, code: str) -> Json:
+        """As `Gateway.withdraw_by_code`."""
+        return await self._run(self._session.by_code("withdraw", code))
 
     async def _run(self, flow: Flow[T]) -> T:
         step = resume(flow, None)

@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from gateway.client.answer import Answer, QuestionFields, SearchFields
-from gateway.client.session import Flow, Json, Renew, Session, T
+from gateway.client.session import ConsentChange, Flow, Json, Renew, Session, T
 from gateway.client.steps import Done, Options, resume, trust, unreachable
 
 
@@ -119,6 +119,30 @@ class Gateway:
     def acts_of(self, kind: str, id: str) -> list[Json]:
         """The signed acts on a record, oldest first. GET /v1/admin/registers/{kind}/{id}/acts"""
         return self._run(self._session.acts_of(kind, id))
+
+    def give_consent(self, form: Mapping[str, Any]) -> Json:
+        """A citizen's consent, collected: the answer holds the withdrawal code, once. POST /v1/consents"""
+        return self._run(self._session.give_consent(form))
+
+    def consent(self, consent_id: str) -> Json:
+        """One consent. GET /v1/consents/{id}"""
+        return self._run(self._session.consent(consent_id))
+
+    def consents(self, citizen_id: str, reason: str) -> list[Json]:
+        """A citizen's consents that concern the caller; the look is recorded. POST /v1/consents/search"""
+        return self._run(self._session.consents(citizen_id, reason))
+
+    def change_consent(self, consent_id: str, change: ConsentChange, reason: str | None = None) -> Json:
+        """Withdraws, pauses or resumes a consent for the citizen. POST /v1/consents/{id}/{change}"""
+        return self._run(self._session.change_consent(consent_id, change, reason))
+
+    def consent_by_code(self, code: str) -> Json:
+        """The consent of a printed receipt's code. POST /v1/consents/by-code/view"""
+        return self._run(self._session.by_code("view", code))
+
+    def withdraw_by_code(self, code: str) -> Json:
+        """Withdraws the consent of a printed receipt's code. POST /v1/consents/by-code/withdraw"""
+        return self._run(self._session.by_code("withdraw", code))
 
     def _run(self, flow: Flow[T]) -> T:
         step = resume(flow, None)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
@@ -30,6 +30,9 @@ EARLY_SECONDS = 30.0
 
 ANY = ""
 """The scope of a call that any valid token may make."""
+
+ConsentChange = Literal["withdraw", "pause", "resume"]
+"""What an office does to a consent on the citizen's behalf."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _QUESTION = frozenset(QuestionFields.__annotations__)
@@ -211,11 +214,35 @@ class Session:
         """The signed acts that made a record what it is."""
         return self._list("admin", path_of("v1", "admin", "registers", kind, id, "acts"), "acts")
 
+    def give_consent(self, form: Mapping[str, Any]) -> Flow[Json]:
+        """A citizen's consent, as its collector."""
+        return _read((yield from self._send("consent", "POST", path_of("v1", "consents"), dict(form))))
+
+    def consent(self, consent_id: str) -> Flow[Json]:
+        """One consent."""
+        return self._get("consent", path_of("v1", "consents", consent_id))
+
+    def consents(self, citizen_id: str, reason: str) -> Flow[list[Json]]:
+        """A citizen's consents; the ID travels in the body."""
+        asked = {"citizen_id": citizen_id, "reason": reason}
+        return self._list("consent", path_of("v1", "consents", "search"), "consents", asked)
+
+    def change_consent(self, consent_id: str, change: ConsentChange, reason: str | None) -> Flow[Json]:
+        """Withdraws, pauses or resumes a consent."""
+        body = {} if reason is None else {"reason": reason}
+        return _read((yield from self._send("consent", "POST", path_of("v1", "consents", consent_id, change), body)))
+
+    def by_code(self, verb: str, code: str) -> Flow[Json]:
+        """What a printed receipt's code is good for, without a token."""
+        content = orjson.dumps({"code": code})
+        path = path_of("v1", "consents", "by-code", verb)
+        return _read((yield self._request("POST", path, content=content, headers={"content-type": "application/json"})))
+
     def _get(self, scope: str, path: str) -> Flow[Json]:
         return _read((yield from self._send(scope, "GET", path)))
 
-    def _list(self, scope: str, path: str, name: str) -> Flow[list[Json]]:
-        response = yield from self._send(scope, "GET", path)
+    def _list(self, scope: str, path: str, name: str, body: Mapping[str, Any] | None = None) -> Flow[list[Json]]:
+        response = yield from self._send(scope, "GET" if body is None else "POST", path, body)
         items = _read(response).get(name)
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise UnexpectedAnswer(response.status_code, "the answer is not in the gateway's form")
