@@ -137,18 +137,19 @@ class Keys:
 
     def sealing_key(self) -> Ed25519PrivateKey:
         """The Ed25519 key that signs answers."""
-        return _ed25519(self.seal)
+        return ed25519(self.seal)
 
     def log_key(self) -> Ed25519PrivateKey:
         """The Ed25519 key that signs checkpoints."""
-        return _ed25519(self.log)
+        return ed25519(self.log)
 
     def public_jwks(self) -> dict[str, Any]:
         """The JWK set served at /.well-known/jwks.json (RFC 7517)."""
         return {"keys": [public_key(self.token), public_key(self.seal)]}
 
 
-def _ed25519(jwk: dict[str, Any]) -> Ed25519PrivateKey:
+def ed25519(jwk: dict[str, Any]) -> Ed25519PrivateKey:
+    """The private key of an Ed25519 JWK; KeyFileError where it is another kind."""
     private = import_key(jwk).private_key
     if not isinstance(private, Ed25519PrivateKey):
         raise KeyFileError("the sealing and log keys must be Ed25519")

@@ -25,6 +25,8 @@ from gateway.cli import (
     policies,
     questions,
     registers,
+    verification,
+    witness,
 )
 from gateway.cli.failures import REFUSED, told
 from gateway.cli.output import Screen
@@ -47,8 +49,11 @@ for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
 app.add_typer(connectors.app, name="connector")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(policies.app, name="policy")
+log.app.command("verify")(verification.verify_log)
 app.add_typer(consents.app, name="consent")
 app.add_typer(log.app, name="log")
+app.add_typer(verification.proof, name="proof")
+app.add_typer(witness.app, name="witness")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -64,7 +64,7 @@ def serve(
     from gateway import app
 
     settings = read_settings(host=host, port=port, state_dir=state_dir)
-    _require_free(settings.host, settings.port)
+    require_free(settings.host, settings.port)
     try:
         app.serve(settings)
     except app.NotInitialised as error:
@@ -93,7 +93,7 @@ def shipped(name: str) -> Path:
     return beside if beside.is_dir() else Path(name)
 
 
-def _require_free(host: str, port: int) -> None:
+def require_free(host: str, port: int) -> None:
     """Refused where the address cannot be listened on: said here, before anything starts."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -102,7 +102,7 @@ class Checkpoints:
 
     async def latest(self) -> Signed | None:
         """The newest checkpoint; None before the first."""
-        return await self._store.read(_latest)
+        return await self._store.read(latest_in)
 
     async def cosignatures(self, size: int) -> list[str]:
         """The signature lines of the checkpoint of `size`, of the witnesses that count."""
@@ -165,14 +165,15 @@ def _of_size(connection: Connection, size: int) -> Signed | None:
     return Signed(rows[0][0], bytes(rows[0][1]), rows[0][2]) if rows else None
 
 
-def _latest(connection: Connection) -> Signed | None:
+def latest_in(connection: Connection) -> Signed | None:
+    """The newest checkpoint in a database; None before the first."""
     rows = connection.rows("SELECT size, root, note FROM checkpoints ORDER BY size DESC LIMIT 1")
     return Signed(rows[0][0], bytes(rows[0][1]), rows[0][2]) if rows else None
 
 
 def _unsigned(connection: Connection) -> tuple[int, bytes] | None:
     """(size, root) of what is not signed yet, after a look whether the last checkpoint is its beginning."""
-    latest = _latest(connection)
+    latest = latest_in(connection)
     (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
     if latest is not None and size <= latest.size:
         if size < latest.size:

@@ -1,0 +1,219 @@
+"""`linkage log verify` and `linkage proof verify`: checks that need no trust in whoever runs the gateway."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from gateway.cli.connection import local
+from gateway.cli.failures import REFUSED, Refused, WrongUse
+from gateway.cli.local import read_settings
+from gateway.cli.output import Screen
+from gateway.tlog.note import NoteError, VerifierKey, parse_key
+from gateway.verification.findings import Report
+
+proof = typer.Typer(help="หลักฐานการแลกเปลี่ยน / Proofs of exchanges", no_args_is_help=True)
+
+Vkey = Annotated[
+    str | None,
+    typer.Option("--vkey", metavar="KEY|FILE", help="The log's verifier key, or a file that holds it."),
+]
+WitnessKeys = Annotated[
+    list[str] | None,
+    typer.Option("--witness", metavar="KEY|FILE", help="A witness's verifier key, or a file with one a line."),
+]
+Wanted = Annotated[int, typer.Option("--witnesses", min=0, help="How many of the witnesses must have cosigned.")]
+
+
+@proof.callback()
+def _proof() -> None:
+    """หลักฐานการแลกเปลี่ยน / Proofs of exchanges"""
+
+
+@proof.command("verify")
+@local
+def verify_proof(
+    screen: Screen,
+    file: Annotated[Path, typer.Argument(help="A proof document (GET /v1/exchanges/{id}/proof).")],
+    vkey: Vkey = None,
+    witness: WitnessKeys = None,
+    witnesses: Wanted = 0,
+) -> None:
+    """ตรวจหลักฐานโดยไม่ต้องเชื่อมต่อ / Checks a proof document offline, with only the log's verifier key."""
+    from gateway.verification.document import NotADocument, read_document, verify_document
+
+    if vkey is None:
+        raise WrongUse(
+            "ระบุกุญแจตรวจสอบของบันทึกด้วย --vkey ซึ่งได้มาจากที่อื่นที่ไม่ใช่ไฟล์หลักฐานนี้",
+            "give the log's verifier key with --vkey; the one inside the file proves nothing",
+        )
+    try:
+        document = read_document(file.read_bytes())
+    except NotADocument:
+        raise Refused("ไฟล์นี้ไม่ใช่หลักฐานในรูปแบบที่กำหนด", "this file is not a proof document") from None
+    report = verify_document(document, _one(vkey), _several(witness), wanted=_enough(witness, witnesses))
+    _tell(screen, report, {"exchange_id": str(document["exchange_id"])[:64]})
+
+
+@local
+def verify_log(
+    screen: Screen,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="URL", help="A gateway's URL: check its public tiles only.")
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Where database and keys lie. (LINKAGE_STATE_DIR)", show_default="state")
+    ] = None,
+    seen: Annotated[
+        Path | None,
+        typer.Option(help="Where the newest checkpoint that was found good is kept, and compared with next time."),
+    ] = None,
+    vkey: Vkey = None,
+    witness: WitnessKeys = None,
+    witnesses: Wanted = 0,
+    tree_only: Annotated[
+        bool, typer.Option("--tree-only", help="From the database: leave the entries' contents closed.")
+    ] = False,
+) -> None:
+    """ตรวจสอบบันทึกทั้งหมด / Checks the whole log: on the machine from its database, or from anywhere by its tiles."""
+    if source is not None:
+        _verify_remote(screen, source.rstrip("/"), seen, vkey, witness, _enough(witness, witnesses))
+    elif witness or witnesses:
+        raise WrongUse("--witness ใช้กับ --from", "--witness goes with --from")
+    else:
+        _verify_database(screen, state_dir, seen, vkey, tree_only)
+
+
+def _verify_database(
+    screen: Screen, state_dir: Path | None, seen_file: Path | None, vkey: str | None, tree_only: bool
+) -> None:
+    from gateway.app import origin_of
+    from gateway.exchangelog.checkpoints import latest_in
+    from gateway.keys import Keys
+    from gateway.store.connection import Connection
+    from gateway.tlog.note import Signer
+    from gateway.verification.database import verify_database
+    from gateway.verification.remote import Seen
+
+    settings = read_settings(state_dir=state_dir)
+    keys = Keys.load(settings.keys)
+    key = _one(vkey) if vkey else Signer(origin_of(settings), keys.log_key()).verifier
+    before = _seen(seen_file, key)
+    connection = Connection(settings.database, read_only=True)
+    try:
+        report = verify_database(
+            connection,
+            key,
+            None if tree_only else keys.master,
+            seen=before.checkpoint if before else None,
+        )
+        latest = latest_in(connection)
+    finally:
+        connection.close()
+    if report.good and seen_file is not None and latest is not None:
+        Seen(key, latest.note).write(seen_file)
+    _tell(screen, report, {"log": key.name})
+
+
+def _verify_remote(
+    screen: Screen, url: str, seen_file: Path | None, vkey: str | None, witness: list[str] | None, wanted: int
+) -> None:
+    from gateway.verification.remote import NotServed, verify_tiles
+
+    if not url.startswith(("http://", "https://")):
+        raise WrongUse("--from เป็น URL ของเกตเวย์", "--from takes a gateway's URL")
+    with httpx.Client(base_url=url, timeout=30, trust_env=False, follow_redirects=False) as client:
+
+        def fetch(path: str) -> bytes:
+            try:
+                response = client.get(f"/log/{path}")
+            except httpx.HTTPError as error:
+                raise NotServed(f"{path} cannot be had: {type(error).__name__}") from None
+            if response.status_code != 200:
+                raise NotServed(f"{path} is answered with {response.status_code}")
+            return response.content
+
+        first = _seen(seen_file, None)
+        try:
+            key = _one(vkey) if vkey else first.key if first else parse_key(fetch("vkey").decode())
+        except NotServed as error:
+            raise Refused("ติดต่อบันทึกไม่ได้", str(error)) from None
+        except (NoteError, UnicodeDecodeError):
+            raise Refused("กุญแจตรวจสอบที่ได้รับใช้ไม่ได้", "the log serves no verifier key") from None
+        before = _seen(seen_file, key)
+        report, now = verify_tiles(fetch, key, before, _several(witness), wanted=wanted)
+    if vkey is None and first is None:
+        report.notes.append(f"the key is the log's own word, taken this first time: ask elsewhere whether it is {key}")
+    if now is not None and seen_file is not None:
+        now.write(seen_file)
+    _tell(screen, report, {"log": key.name})
+
+
+def _seen(file: Path | None, key: VerifierKey | None) -> Any:
+    from gateway.verification.remote import Seen
+
+    if file is None:
+        return None
+    try:
+        found = Seen.read(file)
+        if found is not None:
+            _ = found.checkpoint
+    except NoteError as error:
+        raise Refused(f"ไฟล์ {file} ใช้ไม่ได้", f"{file}: {error}") from None
+    if found is not None and key is not None and found.key != key:
+        raise Refused(
+            "กุญแจของบันทึกไม่ใช่กุญแจเดิมที่เคยตรวจ", f"the log's key is another than the one in {file}: {found.key.name}"
+        )
+    return found
+
+
+def _one(text: str) -> VerifierKey:
+    keys = _several([text])
+    if len(keys) != 1:
+        raise WrongUse("ไฟล์ต้องมีกุญแจตรวจสอบหนึ่งดอก", "give one verifier key, or a file with one")
+    return keys[0]
+
+
+def _several(texts: list[str] | None) -> list[VerifierKey]:
+    lines: list[str] = []
+    for text in texts or []:
+        lines += Path(text).read_text(encoding="utf-8").splitlines() if os.path.exists(text) else [text]
+    try:
+        return [parse_key(line) for line in lines if line.strip()]
+    except NoteError as error:
+        raise WrongUse("กุญแจตรวจสอบไม่อยู่ในรูปแบบที่กำหนด", f"not a verifier key: {error}") from None
+
+
+def _enough(witness: list[str] | None, wanted: int) -> int:
+    if wanted > len(_several(witness)):
+        raise WrongUse("ระบุกุญแจของพยานให้ครบจำนวน", "--witnesses is more than there are --witness keys")
+    return wanted
+
+
+def _tell(screen: Screen, report: Report, more: dict[str, Any]) -> None:
+    body = {**more, **report.as_json()}
+
+    def render() -> None:
+        for finding in report.findings:
+            screen.line(f"✗ {finding.place}: {finding.what}")
+        for note in report.notes:
+            screen.line(f"· {note}")
+        screen.line(", ".join(f"{name}: {count}" for name, count in report.counts.items()))
+        hashing = report.seconds.get("hashing")
+        if hashing:
+            screen.line(f"hashing: {report.counts.get('entries', 0) / hashing:,.0f} entries/s")
+        opening = report.seconds.get("opening")
+        if opening:
+            screen.line(f"opening: {report.counts.get('entries', 0) / opening:,.0f} entries/s")
+        if report.good:
+            screen.say("ตรวจแล้วถูกต้อง", "everything holds")
+        else:
+            screen.say("พบสิ่งผิดปกติ", "something does not hold")
+
+    screen.show(body, render)
+    if not report.good:
+        raise typer.Exit(REFUSED)
