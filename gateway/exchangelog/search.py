@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -45,6 +45,41 @@ class ExchangeSearch:
 
     async def run(self, search: Search) -> tuple[list[dict[str, Any]], str | None]:
         """(exchanges, newest first; the cursor of the next page or None). Waits for the projection to catch up."""
+        page, cursor = await self._page(search)
+        return [_exchange(row) for row in page], cursor
+
+    async def every(self, search: Search, most: int) -> tuple[list[dict[str, Any]], bool]:
+        """(up to `most` exchanges, newest first, each with its `subject`; whether those are all)."""
+        found: list[dict[str, Any]] = []
+        cursor = search.cursor
+        while True:
+            page, cursor = await self._page(replace(search, limit=min(1000, most - len(found)), cursor=cursor))
+            found += [{**_exchange(row), "subject": bytes(row[-2]).hex()} for row in page]
+            if cursor is None or len(found) >= most:
+                return found, cursor is None
+
+    async def counts(self, column: str, value: str, since: str | None, until: str | None) -> list[dict[str, Any]]:
+        """How many exchanges of one party (`consumer` or `source`) each agreement and purpose had, by outcome."""
+        if column not in ("consumer", "source"):
+            raise LookupError(column)
+        await self._caught_up()
+        statement = (
+            "SELECT agreement, purpose, service, consumer, outcome, COUNT(*) FROM exchanges "  # noqa: S608
+            f"WHERE {column} = ? AND opened_at >= ? AND opened_at < ? "
+            "GROUP BY agreement, purpose, service, consumer, outcome ORDER BY 1, 2, 3, 4, 5"
+        )
+        rows = await self._store.read(lambda c: c.rows(statement, (value, since or "", until or "9")))
+        names = ("agreement", "purpose", "service", "consumer", "outcome", "exchanges")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    async def counted(self, subject: bytes) -> dict[str, Any]:
+        """How many entries of the log count a subject, and the latest of them: what a list is complete against."""
+        rows = await self._store.read(
+            lambda c: c.rows("SELECT count, previous FROM counters WHERE subject = ?", (subject,))
+        )
+        return {"count": int(rows[0][0]), "latest": bytes(rows[0][1]).hex()} if rows else {"count": 0, "latest": None}
+
+    async def _page(self, search: Search) -> tuple[list[Any], str | None]:
         await self._caught_up()
         clauses, values = ["1 = 1"], list[Any]()
         for column in EQUALS:
@@ -64,13 +99,13 @@ class ExchangeSearch:
             values.append(_cursor(search.cursor))
         # The column names are ours; every value is a parameter.
         statement = (
-            f"SELECT {_COLUMNS}, opened_idx FROM exchanges WHERE {' AND '.join(clauses)} "  # noqa: S608
+            f"SELECT {_COLUMNS}, subject, opened_idx FROM exchanges WHERE {' AND '.join(clauses)} "  # noqa: S608
             "ORDER BY opened_idx DESC LIMIT ?"
         )
         rows = await self._store.read(lambda c: c.rows(statement, (*values, search.limit + 1)))
         page = rows[: search.limit]
         cursor = f"{page[-1][-1]:x}" if len(rows) > search.limit else None
-        return [_exchange(row) for row in page], cursor
+        return page, cursor
 
     async def one(self, exchange: str) -> dict[str, Any]:
         """One exchange by its id, or NotFound."""

@@ -107,6 +107,13 @@ def _pending_of(act: Act, book: Book, name: str, version: int) -> tuple[Record, 
     return record, pending
 
 
+def _decided(record: Record, pending: Record, act: Act, outcome: str, ground: str | None = None) -> list[Record]:
+    """How each proposal fared: who waited for whom, from when to when (Digital Government Act B.E. 2562 s.15)."""
+    one = {name: pending[name] for name in ("version", "proposed_by", "proposed_at")}
+    decided = {"outcome": outcome, "decided_by": act.operator.id, "decided_at": act.time, "ground": ground}
+    return [*record.get("decisions", ()), {**one, **decided}]
+
+
 def approve_agreement(act: Act, book: Book) -> Record:
     form = as_form(act, agreement_forms.ApproveAgreement)
     record, pending = _pending_of(act, book, form.id, form.version)
@@ -121,6 +128,7 @@ def approve_agreement(act: Act, book: Book) -> Record:
         "approved_by": act.operator.id,
         "approved_at": act.time,
         "pending": None,
+        "decisions": _decided(record, pending, act, "approved"),
     }
 
 
@@ -129,7 +137,8 @@ def refuse_agreement(act: Act, book: Book) -> Record:
     record, pending = _pending_of(act, book, form.id, form.version)
     refused = {**pending, "refused_by": act.operator.id, "refused_at": act.time, "ground": form.ground}
     status = record["status"] if record["version"] else "refused"
-    return {**record, "status": status, "pending": None, "refused": refused}
+    decisions = _decided(record, pending, act, "refused", form.ground)
+    return {**record, "status": status, "pending": None, "refused": refused, "decisions": decisions}
 
 
 def switch_agreement(act: Act, book: Book) -> Record:

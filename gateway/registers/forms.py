@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 
 from gateway.keys import import_key
 from gateway.registers.agreement_forms import ApproveAgreement, ProposeAgreement, RefuseAgreement
+from gateway.registers.rights_forms import AddRightsRequest, AnswerRightsRequest, RejectRightsRequest
 from gateway.registers.values import Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
 
 Scope = Literal["exchange", "consent"]
@@ -250,5 +251,8 @@ FORMS: dict[str, type[Form]] = {
     "agreement.revoke": Named,
     "policies.propose": ProposePolicies,
     "policies.approve": ApprovePolicies,
+    "rights.add": AddRightsRequest,
+    "rights.answer": AnswerRightsRequest,
+    "rights.reject": RejectRightsRequest,
 }
 """Every act there is."""

@@ -17,7 +17,7 @@ from gateway.model import Agency, Agreement, Client, Officer, Operator, Purpose,
 from gateway.store import REGISTERS, Connection
 
 Record = dict[str, Any]
-KINDS = ("agency", "group", "client", "officer", "operator", "purpose", "connector", "agreement", "policies")
+KINDS = ("agency", "group", "client", "officer", "operator", "purpose", "connector", "agreement", "policies", "rights")
 
 
 @dataclass(frozen=True, slots=True)
