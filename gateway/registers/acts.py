@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.registers import agreement_acts, connector_acts, party_acts, policy_acts, rights_acts
+from gateway.registers import agreement_acts, connector_acts, narrowing, party_acts, policy_acts, rights_acts
 from gateway.registers.acting import Act, Book
 from gateway.registers.snapshot import Record
 
@@ -48,6 +48,7 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "agreement.propose": agreement_acts.propose_agreement,
     "agreement.approve": agreement_acts.approve_agreement,
     "agreement.refuse": agreement_acts.refuse_agreement,
+    "agreement.narrow": narrowing.narrow_agreement,
     "agreement.suspend": agreement_acts.switch_agreement,
     "agreement.resume": agreement_acts.switch_agreement,
     "agreement.revoke": agreement_acts.revoke_agreement,

@@ -35,7 +35,7 @@ def propose_agreement(act: Act, book: Book) -> Record:
     body = form.model_dump(mode="json", by_alias=True)
     record = book.registers.record("agreement", form.id)
     pending = {
-        "version": _next_version(record),
+        "version": next_version(record),
         "form": body,
         "proposed_by": act.operator.id,
         "proposed_at": act.time,
@@ -50,7 +50,7 @@ def propose_agreement(act: Act, book: Book) -> Record:
     return {**record, "pending": pending} if record["version"] else {**record, **blank}
 
 
-def _next_version(record: Record | None) -> int:
+def next_version(record: Record | None) -> int:
     """No two proposals share a number: who approves a version approves the form that they read."""
     if record is None:
         return 1

@@ -192,6 +192,30 @@ class ProposeAgreement(Form):
         return self
 
 
+class NarrowTerm(Form):
+    """What of a term is narrowed: fewer fields, a lower quota, an officer demanded, no use from abroad"""
+
+    id: Id
+    fields: list[FieldName] | None = Field(None, min_length=1, max_length=200)
+    quota_per_day: Quota | None = None
+    quota_per_officer_per_day: Quota | None = None
+    officer_required: Literal[True] | None = None
+    cross_border: Literal[False] | None = None
+
+
+class NarrowAgreement(Form):
+    """agreement.narrow: of exactly this version; it holds at once, as nothing is added that anyone had to approve"""
+
+    id: Id
+    version: int = Field(ge=1)
+    reason: Text
+    from_: Day | None = Field(None, alias="from")
+    to: Day | None = None
+    clients: list[Id] | None = Field(None, min_length=1, max_length=200)
+    drop_terms: list[Id] = Field(default_factory=list, max_length=100)
+    terms: list[NarrowTerm] = Field(default_factory=list, max_length=100)
+
+
 class ApproveAgreement(Form):
     """agreement.approve: exactly this version"""
 

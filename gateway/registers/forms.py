@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 
 from gateway.keys import import_key
-from gateway.registers.agreement_forms import ApproveAgreement, ProposeAgreement, RefuseAgreement
+from gateway.registers.agreement_forms import ApproveAgreement, NarrowAgreement, ProposeAgreement, RefuseAgreement
 from gateway.registers.rights_forms import AddRightsRequest, AnswerRightsRequest, RejectRightsRequest
 from gateway.registers.values import Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
 
@@ -246,6 +246,7 @@ FORMS: dict[str, type[Form]] = {
     "agreement.propose": ProposeAgreement,
     "agreement.approve": ApproveAgreement,
     "agreement.refuse": RefuseAgreement,
+    "agreement.narrow": NarrowAgreement,
     "agreement.suspend": Named,
     "agreement.resume": Named,
     "agreement.revoke": Named,
