@@ -1,4 +1,4 @@
-"""The Department of Provincial Administration, made up: `POST /api/person` and `POST /api/house`.
+"""The Department of Provincial Administration, made up: `POST /api/person`, `/house`, `/name-change`, `/marriage`.
 
 Its answers have the register's own field names and habits: numbers that lost their leading zeros, Buddhist-era
 dates as integers with 00 for an unknown day or month, codes beside their descriptions.
@@ -6,12 +6,13 @@ dates as integers with 00 for an unknown day or month, codes beside their descri
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
 
-from connectors.population import Person, population
+from connectors.population import Day, Person, population
+from connectors.population_files import files_of, marriages
 from connectors.sandbox import Dataset, run
 
 _TITLES = {
@@ -82,6 +83,52 @@ def house(one: Person) -> dict[str, Any]:
     }
 
 
+def name_change(one: Person) -> dict[str, Any] | None:
+    """A person's last changes of name, None for who never changed one."""
+    files = files_of(one)
+    changes = {"firstName": files.first_name, "lastName": files.last_name}
+    if not any(changes.values()):
+        return None
+    answer: dict[str, Any] = {"personID": int(one.citizen_id)}
+    for name, change in changes.items():
+        answer[name] = change and {
+            "oldValue": change.old,
+            "newValue": change.new,
+            "dateOfChange": _day(change.on),
+            "rcodeCode": int(one.house.place[0]),
+            "rcodeDesc": one.house.place[1],
+        }
+    return answer
+
+
+def marriage(one: Person) -> dict[str, Any]:
+    """A person's registered marriages as the register answers: a total of nought where there is none."""
+    held = [
+        {
+            "marryID": each.id,
+            "marryDate": _day(each.on),
+            "marryPlaceDesc": one.house.place[1],
+            **_spouse("male", each.husband),
+            **_spouse("female", each.wife),
+        }
+        for each in marriages().get(one.citizen_id, ())
+    ]
+    return {"total": len(held), "allMarry": held}
+
+
+def _spouse(which: str, one: Person) -> dict[str, Any]:
+    return {
+        f"{which}PID": int(one.citizen_id),
+        f"{which}FirstName": one.first_name,
+        f"{which}FullnameAndRank": f"{one.first_name}  {one.last_name}",
+        f"{which}DateOfBirth": one.born.buddhist,
+    }
+
+
+def _day(day: date) -> int:
+    return Day(day.year, day.month, day.day).buddhist
+
+
 def _parent(which: str, identifier: str, name: str) -> dict[str, Any]:
     found = population().get(identifier)
     code, label = found.nation if found else ("099", "ไทย")
@@ -105,6 +152,13 @@ DATASETS = (
     Dataset(
         "house", "POST", "/api/house", _asked, house, _NOT_FOUND, "",
         {"rcodeCode": "ABCD", "road": "ก" * 500},
+    ),
+    Dataset(
+        "name-change", "POST", "/api/name-change", _asked, name_change, _NOT_FOUND, "personID",
+        {"firstName": {"oldValue": "ก" * 500}},
+    ),
+    Dataset(
+        "marriage", "POST", "/api/marriage", _asked, marriage, _NOT_FOUND, "", {"total": 9999},
     ),
 )  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 A kind is a callable `(ConnectorSettings) -> Connector`. Its module says more: `SETTINGS_SCHEMA` (JSON Schema of
 the settings, needed), `MAPPING_SCHEMA` (that of the mapping, if the kind takes one), and
-`check(endpoint, settings, mapping)` (optional: what a schema cannot say; yields JSON Pointer, English, Thai).
+`check(endpoint, settings, mapping)` (optional: what a schema cannot say; yields JSON Pointer, English, Thai), and
+`check_folder(folder, settings)` (optional: the same, of files in the agency's folder, where there is one).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Final, cast
 
 from gateway.catalogue.form import Form
@@ -23,6 +25,7 @@ GROUP: Final = "linkage.connectors"
 
 Opener = Callable[[ConnectorSettings], Connector]
 Check = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Iterable[tuple[str, str, str]]]
+FolderCheck = Callable[[Path, Mapping[str, Any]], Iterable[tuple[str, str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Kind:
     settings: Form
     mapping: Form | None
     check: Check | None
+    check_folder: FolderCheck | None
 
 
 @cache
@@ -57,6 +61,7 @@ def kind(name: str) -> Kind:
         settings=Form(settings),
         mapping=Form(mapping) if isinstance(mapping, dict) else None,
         check=getattr(module, "check", None),
+        check_folder=getattr(module, "check_folder", None),
     )
 
 
@@ -90,6 +95,14 @@ def connector_findings(agency: str, connector: Mapping[str, Any], fields: Iterab
         if found.mapping is not None:
             findings.extend(_uneven_fields(mapping, set(fields)))
     yield from findings
+
+
+def folder_findings(folder: Path, connector: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a service's connector, found in order, and the files of its agency's folder do not agree on."""
+    check = kind(connector["kind"]).check_folder
+    if check is not None:
+        for place, en, th in check(folder, connector["settings"]):
+            yield Finding(tuple(place.split("/")[1:]), en, th)
 
 
 def secret_names(agency: str) -> tuple[re.Pattern[str], re.Pattern[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from gateway.catalogue.kinds import folder_findings
 from gateway.catalogue.problems import CatalogueProblems, Finding, Place, Problem, pointer
 from gateway.catalogue.rules import registration_findings
 from gateway.catalogue.service_schema import fields_of
@@ -97,6 +98,11 @@ def read_folder(folder: Path, schemas: Path) -> Registration:
             for finding in registration_findings(body)
             if finding.place[:3] not in unread
         )
+    if not problems:
+        for i, service in enumerate(body["services"]):
+            for finding in folder_findings(folder, service["connector"]):
+                place: Place = ("services", i, "connector", *finding.place)
+                problems.append(_problem(str(file), document.line(place), finding))
     if problems:
         raise CatalogueProblems(sorted(problems, key=lambda each: (each.file, each.line)))
     return _registration(body)

@@ -1,0 +1,1 @@
+"""The agency `dlt`: agency.yaml says all that the gateway needs; sandbox.py stands in for the agency's own system."""
