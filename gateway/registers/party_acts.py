@@ -102,19 +102,19 @@ def client_key(act: Act, book: Book) -> Record:
 
 
 def operator_key(act: Act, book: Book) -> Record:
-    """Nobody can slip a key under an owner's name, or two owners could be one person: an owner who has lost
-    every key is enrolled anew. An administrator adds keys for the others, who have no acts of their own.
+    """Nobody can slip a key under the name of one whose approval counts, or two people could be one: an owner or
+    administrator who has lost every key is enrolled anew. For the others an administrator may add one.
     """
     record = existing(book, "operator", _key_holder(act))
     own = act.operator.id == record["id"]
     if isinstance(act.form, forms.AddKey):
-        if not own and record["role"] == "owner":
+        if not own and record["role"] in ("owner", "admin"):
             raise refuse(
                 "role_not_allowed",
-                "an owner's keys are added by that owner alone",
-                "กุญแจของเจ้าของข้อมูลเพิ่มได้โดยเจ้าของเองเท่านั้น",
-                "ask that owner, or have a new owner enrolled",
-                "ติดต่อเจ้าของข้อมูลผู้นั้น หรือแต่งตั้งเจ้าของข้อมูลคนใหม่",
+                "an owner's or administrator's keys are added by themselves alone",
+                "กุญแจของเจ้าของข้อมูลหรือผู้ดูแลระบบเพิ่มได้โดยเจ้าตัวเท่านั้น",
+                "ask that person, or have a new operator enrolled",
+                "ติดต่อเจ้าของกุญแจ หรือแต่งตั้งผู้ปฏิบัติงานคนใหม่",
             )
         if not own:
             require_admin(act)

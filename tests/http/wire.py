@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,11 @@ def made_up(number: int) -> str:
     """A made-up person's citizen ID: leading 9, valid check digit."""
     twelve = f"9{number:011d}"
     return twelve + str(check_digit(twelve))
+
+
+def fresh_id(what: str = "x") -> str:
+    """An id that nobody has had: letters only, since digits might look like a citizen ID."""
+    return f"{what}-" + "".join(secrets.choice("abcdefghjkmnpqrstvwxyz") for _ in range(12))
 
 
 def known(code: str) -> type[GatewayError]:

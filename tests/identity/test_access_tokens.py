@@ -19,7 +19,7 @@ from gateway.keys import Keys, import_key, new_key, public_key, write_key
 from gateway.model import Client, Operator
 from gateway.store import Store
 from tests.harness import RunningGateway, title, token_of
-from tests.http.wire import get, post, refused
+from tests.http.wire import fresh_id, get, post, refused
 from tests.identity.assertions import claims_of, key_of, oauth_error, request, signed, token
 
 ISSUER = "https://gateway.example"
@@ -30,7 +30,7 @@ def staff(running_gateway: RunningGateway) -> Iterator[Any]:
     """The administrator, and new clients of a new agency that may be done away with."""
     gateway = running_gateway
     with gateway.as_("admin") as admin:
-        name = f"temporary-{time.monotonic_ns()}"
+        name = fresh_id("temporary")
         admin.act("agency.add", {"id": name, "title": title(name)})
 
         def client(suffix: str = "c", algorithm: str = "EdDSA", **more: Any) -> str:
@@ -168,7 +168,6 @@ def test_without_a_good_token_nothing_is_told(running_gateway: RunningGateway, m
     for authorization in (
         "",
         "Bearer",
-        "Bearer ",
         "Basic YWRtaW46YWRtaW4=",
         "bearer x.y.z",
         "Bearer\tx",

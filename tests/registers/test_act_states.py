@@ -1,0 +1,252 @@
+"""What the registers' state forbids: twice the same, out of order, or leaving nobody who could go on."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.catalogue import digest_of
+from gateway.errors import Conflict, Denied, MalformedRequest, NotFound
+from gateway.keys import new_key, public_key
+from tests.harness import COVER, HOUSE, OLD_AGE, title
+from tests.harness import term as good_term
+from tests.registers.town import Town, form, key, registration, settled
+
+
+@pytest.fixture
+def town() -> Town:
+    return settled()
+
+
+CONFLICTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("admin", "agency.add", {"id": "dopa", "title": title("x")}),
+    ("admin", "agency.resume", {"id": "dopa"}),
+    ("admin", "agency.suspend", {"id": "city-b"}),
+    ("admin", "group.add", {"id": "cities", "title": title("x")}),
+    ("admin", "group.join", {"id": "cities", "agency": "city-b"}),
+    ("admin", "group.leave", {"id": "cities", "agency": "city-a"}),
+    ("admin", "client.add", {"id": "city-a-welfare", "agency": "city-a", "title": title("x"), "keys": [key()]}),
+    ("admin", "client.add", {"id": "auditor", "agency": "city-a", "title": title("x"), "keys": [key()]}),
+    ("admin", "client.resume", {"id": "city-a-welfare"}),
+    ("admin", "client.suspend", {"id": "city-b-welfare"}),
+    ("admin", "client.key.add", {"id": "city-a-welfare", "key": key("c1")}),
+    ("admin", "officer.add", {"client": "city-a-welfare", "code": "somsri.j"}),
+    ("admin", "officer.resume", {"client": "city-a-welfare", "code": "somsri.j"}),
+    ("admin", "officer.suspend", {"client": "city-a-welfare", "code": "resting.n"}),
+    ("admin", "operator.add", {"id": "auditor", "name": "x", "role": "auditor", "keys": [key()]}),
+    ("admin", "operator.add", {"id": "city-a-welfare", "name": "x", "role": "auditor", "keys": [key()]}),
+    ("admin", "operator.resume", {"id": "auditor"}),
+    ("admin", "purpose.add", {"code": OLD_AGE, "title": title("x"), "authority": title("x")}),
+    ("admin", "purpose.resume", {"code": OLD_AGE}),
+    ("admin", "purpose.suspend", {"code": "land.transfer-registration"}),
+    ("admin", "connector.register", {"registration": registration()}),
+    ("dopa-1", "connector.approve", {"agency": "dopa", "digest": digest_of(registration())}),
+    ("dopa-1", "connector.enable", {"agency": "dopa"}),
+    ("dopa-1", "connector.enable", {"agency": "dopa", "service": HOUSE}),
+    ("dopa-1", "agreement.approve", {"id": "active", "version": 1}),
+    ("dopa-2", "agreement.approve", {"id": "to-refuse", "version": 2}),
+    ("dopa-1", "agreement.refuse", {"id": "active", "version": 1, "ground": "x"}),
+    ("dopa-1", "agreement.resume", {"id": "active"}),
+    ("dopa-1", "agreement.suspend", {"id": "suspended"}),
+    ("dopa-1", "agreement.suspend", {"id": "proposed"}),
+    ("dopa-1", "agreement.revoke", {"id": "proposed"}),
+    ("dopa-1", "agreement.propose", form("active", consumer={"agency": "city-b"})),
+    ("city-1", "agreement.propose", form("proposed")),
+    ("admin", "policies.approve", {"digest": "0" * 64}),
+]
+
+
+@pytest.mark.parametrize(
+    ("operator", "name", "body"), CONFLICTS, ids=[f"{n} {i}" for i, (_, n, _) in enumerate(CONFLICTS)]
+)
+def test_the_state_forbids(town: Town, operator: str, name: str, body: dict[str, Any]) -> None:
+    with pytest.raises(Conflict) as refused:
+        town.tried(operator, name, body)
+    assert refused.value.detail_th
+
+
+MISSING: list[tuple[str, str, dict[str, Any]]] = [
+    ("admin", "agency.suspend", {"id": "nowhere"}),
+    ("admin", "group.add", {"id": "new", "title": title("x"), "members": ["dopa", "nowhere"]}),
+    ("admin", "group.join", {"id": "nowhere", "agency": "dopa"}),
+    ("admin", "group.join", {"id": "cities", "agency": "nowhere"}),
+    ("admin", "client.add", {"id": "new", "agency": "nowhere", "title": title("x"), "keys": [key()]}),
+    ("admin", "client.suspend", {"id": "nowhere"}),
+    ("admin", "client.key.add", {"id": "nowhere", "key": key()}),
+    ("admin", "client.key.revoke", {"id": "city-a-welfare", "kid": "c9"}),
+    ("admin", "officer.add", {"client": "nowhere", "code": "x"}),
+    ("admin", "officer.suspend", {"client": "city-a-welfare", "code": "x"}),
+    ("admin", "operator.add", {"id": "new", "name": "x", "role": "owner", "agency": "nowhere", "keys": [key()]}),
+    ("admin", "operator.key.revoke", {"id": "nowhere", "kid": "x"}),
+    ("admin", "operator.suspend", {"id": "nowhere"}),
+    ("admin", "purpose.suspend", {"code": "no.where"}),
+    ("dopa-1", "connector.disable", {"agency": "dopa", "service": COVER}),
+    ("nhso-1", "connector.approve", {"agency": "nhso", "digest": "0" * 64}),
+    ("dopa-1", "agreement.propose", form("new", service=COVER)),
+    ("dopa-1", "agreement.propose", form("new", consumer={"agency": "nowhere"})),
+    ("dopa-1", "agreement.propose", form("new", consumer={"group": "nowhere"})),
+    ("dopa-1", "agreement.propose", form("new", clients=["nowhere"])),
+    ("dopa-1", "agreement.propose", form("new", terms=[good_term("no.where", ["life_status"])])),
+    ("dopa-1", "agreement.approve", {"id": "nowhere", "version": 1}),
+    ("dopa-1", "agreement.revoke", {"id": "nowhere"}),
+]
+
+
+@pytest.mark.parametrize(("operator", "name", "body"), MISSING, ids=[name for _, name, _ in MISSING])
+def test_what_is_not_there(town: Town, operator: str, name: str, body: dict[str, Any]) -> None:
+    with pytest.raises(NotFound) as refused:
+        town.tried(operator, name, body)
+    assert "nowhere" not in refused.value.detail_en + refused.value.detail_th
+
+
+def test_an_agreements_life(town: Town) -> None:
+    town.act("dopa-1", "agreement.suspend", {"id": "active", "reason": "x"})
+    town.act("city-1", "agreement.propose", form("active", terms=[good_term(OLD_AGE, ["date_of_birth"])]))
+    record = town.act("dopa-1", "agreement.approve", {"id": "active", "version": 2})
+    # What was suspended stays so: a new version does not resume it.
+    assert (record["status"], record["version"], record["terms"][0]["fields"]) == ("suspended", 2, ["date_of_birth"])
+    assert town.act("dopa-2", "agreement.resume", {"id": "active"})["status"] == "active"
+    assert town.act("dopa-2", "agreement.revoke", {"id": "active", "reason": "x"})["status"] == "revoked"
+    for name, body in (
+        ("agreement.resume", {"id": "active"}),
+        ("agreement.suspend", {"id": "active"}),
+        ("agreement.revoke", {"id": "active"}),
+        ("agreement.propose", form("active")),
+    ):
+        with pytest.raises(Conflict):
+            town.tried("dopa-1", name, body)
+
+
+def test_a_pending_proposal_dies_with_its_agreement(town: Town) -> None:
+    town.act("city-1", "agreement.propose", form("active", terms=[good_term(OLD_AGE, ["date_of_birth"])]))
+    town.act("dopa-2", "agreement.revoke", {"id": "active", "reason": "x"})
+    with pytest.raises(Conflict):
+        town.tried("dopa-1", "agreement.approve", {"id": "active", "version": 2})
+
+
+def test_who_approves_a_version_approves_the_form_that_they_read(town: Town) -> None:
+    """A proposal that replaces another has a number of its own, whether the first waited or was refused."""
+    modest, greedy = ["life_status"], ["first_name", "last_name"]
+    town.act("dopa-1", "agreement.propose", form("new", terms=[good_term(OLD_AGE, modest)]))
+    replaced = town.act("city-1", "agreement.propose", form("new", terms=[good_term(OLD_AGE, greedy)]))
+    assert replaced["pending"]["version"] == 2
+    with pytest.raises(Conflict):
+        town.tried("dopa-2", "agreement.approve", {"id": "new", "version": 1})
+    town.act("dopa-2", "agreement.refuse", {"id": "new", "version": 2, "ground": "more than needed"})
+    with pytest.raises(Conflict):
+        town.tried("dopa-2", "agreement.approve", {"id": "new", "version": 2})
+    again = town.act("city-1", "agreement.propose", form("new", terms=[good_term(OLD_AGE, modest)]))
+    assert again["pending"]["version"] == 3
+    approved = town.act("dopa-2", "agreement.approve", {"id": "new", "version": 3})
+    assert (approved["status"], approved["version"], approved["added_by"]) == ("active", 3, "dopa-1")
+
+
+def test_a_refused_proposal_is_no_agreement(town: Town) -> None:
+    record = town.act("dopa-1", "agreement.refuse", {"id": "to-refuse", "version": 1, "ground": "not needed"})
+    assert (record["status"], record["refused"]["ground"]) == ("refused", "not needed")
+    kept = town.act("city-1", "agreement.propose", form("active", terms=[good_term(OLD_AGE, ["date_of_birth"])]))
+    kept = town.act("dopa-1", "agreement.refuse", {"id": "active", "version": 2, "ground": "not needed"})
+    assert (kept["status"], kept["version"], kept["terms"][0]["fields"]) == ("active", 1, ["life_status"])
+
+
+def test_a_proposal_does_nothing_until_it_is_approved(town: Town) -> None:
+    consumer = town.registers.agencies["city-a"]
+    names = {agreement.id for agreement in town.registers.standing(HOUSE, consumer)}
+    assert "proposed" not in names
+    town.act("dopa-1", "agreement.approve", {"id": "proposed", "version": 1})
+    assert "proposed" in {agreement.id for agreement in town.registers.standing(HOUSE, consumer)}
+
+
+def test_a_connectors_life(town: Town) -> None:
+    before = dict(town.services)
+    town.act("dopa-1", "connector.register", {"registration": registration(1)})
+    assert town.services == before
+    with pytest.raises(Denied):  # registered by the one who would approve
+        town.tried("dopa-1", "connector.approve", {"agency": "dopa", "digest": digest_of(registration(1))})
+    town.act("dopa-1", "connector.disable", {"agency": "dopa"})
+    record = town.act("dopa-2", "connector.approve", {"agency": "dopa", "digest": digest_of(registration(1))})
+    assert (record["status"], record["digest"]) == ("disabled", digest_of(registration(1)))
+    with pytest.raises(Conflict):
+        town.tried("admin", "connector.disable", {"agency": "dopa"})
+    assert town.act("dopa-2", "connector.enable", {"agency": "dopa"})["status"] == "active"
+    disabled = town.act("admin", "connector.disable", {"agency": "dopa", "service": HOUSE})
+    assert (disabled["status"], disabled["disabled_services"]) == ("active", [HOUSE])
+
+
+def test_somebody_is_always_left_who_can_administer(town: Town) -> None:
+    town.act("admin", "operator.suspend", {"id": "admin-2"})
+    with pytest.raises(Conflict):
+        town.tried("admin", "operator.suspend", {"id": "admin"})
+    with pytest.raises(Conflict):
+        town.tried("admin", "operator.key.revoke", {"id": "admin", "kid": "admin-key"})
+    town.act("admin", "operator.key.add", {"id": "admin", "key": key("second")})
+    town.act("admin", "operator.key.revoke", {"id": "admin", "kid": "admin-key"})
+    town.act("admin", "operator.resume", {"id": "admin-2"})
+    # Another administrator without any key is nobody to go on with.
+    town.act("admin", "operator.key.revoke", {"id": "admin-2", "kid": "admin-2-key"})
+    with pytest.raises(Conflict):
+        town.tried("admin", "operator.suspend", {"id": "admin"})
+
+
+def test_one_key_is_one_person(town: Town) -> None:
+    mine = key("mine")
+    town.act("dopa-1", "operator.key.add", {"id": "dopa-1", "key": mine})
+    second = {"name": "x", "role": "owner", "agency": "dopa", "keys": [{**mine, "kid": "other"}]}
+    with pytest.raises(Conflict):
+        town.tried("dopa-1", "operator.add", {"id": "dopa-3", **second})
+    with pytest.raises(Conflict):
+        town.tried("dopa-2", "operator.key.add", {"id": "dopa-2", "key": {**mine, "kid": "other"}})
+    theirs = town.registers.records["client"]["city-a-welfare"]["keys"][0]
+    with pytest.raises(Conflict):
+        town.tried(
+            "admin", "operator.add", {"id": "x1", "name": "x", "role": "auditor", "keys": [{**theirs, "kid": "y"}]}
+        )
+
+
+def test_keys_are_few_and_a_kid_is_used_once(town: Town) -> None:
+    for number in range(6):
+        town.act("admin", "client.key.add", {"id": "city-a-welfare", "key": key(f"k{number}")})
+    with pytest.raises(Conflict):
+        town.tried("admin", "client.key.add", {"id": "city-a-welfare", "key": key("one-more")})
+    town.act("admin", "client.key.revoke", {"id": "city-a-welfare", "kid": "c1"})
+    with pytest.raises(Conflict):
+        town.tried("admin", "client.key.add", {"id": "city-a-welfare", "key": key("c1")})
+
+
+def test_an_agreement_is_held_against_the_service(town: Town) -> None:
+    for terms in (
+        [good_term(OLD_AGE, ["no_such_field"])],
+        [good_term(OLD_AGE, ["life_status", "zqsentinel7731x"])],
+    ):
+        with pytest.raises(MalformedRequest) as refused:
+            town.tried("dopa-1", "agreement.propose", form("new", terms=terms))
+        assert "terms.0.fields." in refused.value.detail_en
+        assert "zqsentinel" not in refused.value.detail_en + refused.value.detail_th
+        assert "no_such" not in refused.value.detail_en + refused.value.detail_th
+    sensitive = [name for name, info in town.services["dopa.person.v1"].fields.items() if info.sensitive]
+    for name in sensitive[:1]:
+        with pytest.raises(MalformedRequest):
+            town.tried("dopa-1", "agreement.propose", form("new", terms=[good_term(OLD_AGE, [name])]))
+    with pytest.raises(MalformedRequest):
+        town.tried("dopa-1", "agreement.propose", form("new", clients=["city-b-welfare"]))
+
+
+def test_a_signed_body_is_kept_as_it_was(town: Town) -> None:
+    today = date.today()
+    period = {"from": str(today), "to": str(today + timedelta(days=1))}
+    record = town.act("dopa-1", "agreement.propose", form("new", period=period))
+    assert record["pending"]["form"]["period"] == period
+    assert record["status"] == "proposed"
+    jwk = {**public_key(new_key("ES256")), "kid": "e1", "use": "sig", "x5c": ["AAAA"]}
+    body = {
+        "id": "new",
+        "agency": "city-a",
+        "title": title("x"),
+        "keys": [jwk],
+        "networks": ["10.0.0.0/8", "2001:db8::1"],
+    }
+    stored = town.act("admin", "client.add", body)
+    assert stored["keys"] == [{name: jwk[name] for name in ("kty", "crv", "x", "y", "kid")}]
+    assert stored["networks"] == ["10.0.0.0/8", "2001:db8::1/128"]
