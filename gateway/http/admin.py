@@ -14,6 +14,7 @@ from gateway.http.documents import ActBody, ActRequest, RecordList
 from gateway.http.edge import Edge
 from gateway.http.json import Json
 from gateway.http.reading import form_of
+from gateway.http.reporting import may_see
 from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problems, takes
 from gateway.registers import KINDS
 
@@ -51,11 +52,11 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def register(request: Request, kind: Kind) -> Response:
         """Every record of a register, as stored, by id."""
-        edge.caller(request, "admin")
+        caller = edge.caller(request, "admin")
         if kind not in KINDS:
             raise NotFound("no register of this name", "ไม่มีทะเบียนชื่อนี้")
         records = edge.current.holding.registers.records[kind]
-        return Json({"records": [records[name] for name in sorted(records)]})
+        return Json({"records": [records[name] for name in sorted(records) if may_see(caller, kind, records[name])]})
 
     @router.get(
         "/v1/admin/registers/{kind}/{record_id}",
@@ -63,9 +64,9 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def record(request: Request, kind: Kind, record_id: RecordId) -> Response:
         """One record, as stored."""
-        edge.caller(request, "admin")
+        caller = edge.caller(request, "admin")
         found = edge.current.holding.registers.record(kind, record_id) if kind in KINDS else None
-        if found is None:
+        if found is None or not may_see(caller, kind, found):
             raise NotFound("no record of this id", "ไม่พบรายการตามรหัสนี้")
         return Json(found)
 

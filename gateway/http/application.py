@@ -29,7 +29,10 @@ from gateway.http import (
     health,
     judging,
     oauth,
+    person_reports,
     records,
+    report_documents,
+    reports,
     responses,
     transparency,
 )
@@ -39,7 +42,7 @@ from gateway.http.problems import Shield, from_framework, render
 from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
-_DOCUMENTS = (documents, governance_documents, consent_documents)
+_DOCUMENTS = (documents, governance_documents, consent_documents, report_documents)
 _OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/", "/log/", "/v1/consents/by-code/")
 _ASKS = {
     "post": {
@@ -105,7 +108,7 @@ def routed(
         title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
-    for module in (oauth, catalogue, consents, records, judging, transparency, admin, health):
+    for module in (oauth, catalogue, consents, records, judging, person_reports, reports, transparency, admin, health):
         app.include_router(module.routes(edge))
 
     async def ours(request: Request, error: Exception) -> Response:

@@ -1,0 +1,105 @@
+"""Reports about persons, for the auditor and the DPO: each is recorded, with the person as pseudonym and the reason."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors import Denied, InvalidCitizenId, MalformedRequest, NotFound
+from gateway.exchangelog import Search, Subject
+from gateway.http.edge import Edge
+from gateway.http.json import Json
+from gateway.http.reading import form_of
+from gateway.http.report_documents import BreachReport, Person, Pseudonym, SubjectReport
+from gateway.http.reporting import head_of, not_yours, record_report, span_of
+from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problems, takes
+from gateway.model import IdentifierKind, require_identifier
+from gateway.reports import access, breach
+
+MOST = 20_000
+"""Exchanges that one report reads; `complete` says whether those were all."""
+_PERSON = {"citizen_id": "9000000000012", "reason": "request RQ-1 under section 30"}
+
+
+def routes(edge: Edge) -> APIRouter:
+    """The routes of this module."""
+    router = APIRouter(tags=["reports"])
+    refused = (*SCOPE, *BODY, *LOG, Denied)
+
+    @router.post(
+        "/v1/reports/subject",
+        responses=an_object("Every access to one person's data") | problems(*refused, InvalidCitizenId),
+        openapi_extra=takes(SubjectReport, _PERSON),
+    )
+    async def subject(request: Request) -> Response:
+        """Every access about one person, for an answer under PDPA s.30; a DPO of an agency is told of its own."""
+        caller = edge.caller(request, "audit")
+        wanted = await form_of(request, edge.settings, SubjectReport)
+        person = _person(edge, wanted)
+        await record_report(edge, caller, "subject", {**span_of(wanted), "reason": wanted.reason}, person)
+        counted = await edge.search.counted(person.pseudonym)
+        search = Search({}, subject=person.pseudonym, **span_of(wanted))
+        found, complete = await edge.search.every(search, MOST)
+        holding = edge.current.holding
+        mine = [one for one in found if not caller.agency or caller.agency in (one["consumer"], one["source"])]
+        accesses = [access(one, holding.registers, holding.services) for one in mine]
+        body = {"subject": person.hex, "reason": wanted.reason, "accesses": accesses, "counted": counted}
+        return Json({**head_of("subject", caller, wanted), **body, "complete": complete and len(mine) == len(found)})
+
+    @router.post(
+        "/v1/audit/subject",
+        responses=answers(Pseudonym, "The pseudonym") | problems(*refused, InvalidCitizenId),
+        openapi_extra=takes(Person, _PERSON),
+    )
+    async def pseudonym(request: Request) -> Response:
+        """How the log knows a person: what the register of rights requests names them by."""
+        caller = edge.caller(request, "audit")
+        wanted = await form_of(request, edge.settings, Person)
+        person = _person(edge, wanted)
+        await record_report(edge, caller, "pseudonym", {"reason": wanted.reason}, person)
+        return Json({"subject": person.hex})
+
+    @router.post(
+        "/v1/reports/breach",
+        responses=an_object("Whom and what a breach concerns") | problems(*refused, NotFound),
+        openapi_extra=takes(
+            BreachReport,
+            {
+                "client": "city-welfare",
+                "from": "2026-11-18T00:00:00+07:00",
+                "to": "2026-11-20T00:00:00+07:00",
+                "reason": "the system's key was stolen",
+            },
+        ),
+    )
+    async def breached(request: Request) -> Response:
+        """Whose data left through a client, an officer or a consumer in a time: what the 72-hour notice needs."""
+        caller = edge.caller(request, "audit")
+        wanted = await form_of(request, edge.settings, BreachReport)
+        equals = {name: v for name in ("client", "officer", "consumer") if (v := getattr(wanted, name)) is not None}
+        if not equals.keys() & {"client", "consumer"}:
+            raise MalformedRequest("name the client or the consumer", "ต้องระบุ client หรือ consumer")
+        holding = edge.current.holding
+        client = holding.registers.clients.get(wanted.client) if wanted.client else None
+        if wanted.client and client is None:
+            raise NotFound("there is no client of this id", "ไม่พบระบบตามรหัสนี้")
+        if caller.agency and caller.agency != (client.agency if client else wanted.consumer):
+            raise not_yours()
+        await record_report(edge, caller, "breach", {**equals, **span_of(wanted), "reason": wanted.reason})
+        found, complete = await edge.search.every(Search(equals, **span_of(wanted)), MOST)
+        body = breach(found, holding.registers, holding.services)
+        more = {"of": equals, "reason": wanted.reason, "complete": complete}
+        return Json({**head_of("breach", caller, wanted), **more, **body})
+
+    return router
+
+
+def _person(edge: Edge, wanted: Person) -> Subject:
+    named = [(kind, value) for kind in IdentifierKind if (value := getattr(wanted, kind.value)) is not None]
+    if len(named) != 1:
+        raise MalformedRequest(
+            "give citizen_id or juristic_id, one of them", "ระบุ citizen_id หรือ juristic_id อย่างใดอย่างหนึ่ง"
+        )
+    kind, value = named[0]
+    return edge.log.subject(kind.value, require_identifier(value, kind, sandbox=edge.settings.sandbox))

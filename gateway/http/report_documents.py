@@ -1,0 +1,87 @@
+"""The bodies of the reports: what is asked for; what comes back is described where it is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, Field
+
+from gateway.http.documents import ONE_IDENTIFIER, Document, Moment, Name, Why
+
+
+class Span(Document):
+    """From when (included) to when (excluded); left out: since ever, until now."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    since: Moment | None = Field(None, alias="from")
+    until: Moment | None = Field(None, alias="to")
+
+
+class Person(Document):
+    """One person, and why it is asked about them, which is recorded."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"oneOf": ONE_IDENTIFIER})
+    citizen_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
+    juristic_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
+    reason: Why
+
+
+class SubjectReport(Person, Span):
+    """A PDPA s.30 answer about one person."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"oneOf": ONE_IDENTIFIER})
+
+
+class Pseudonym(Document):
+    """How the log knows a person."""
+
+    subject: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class DisclosureSearch(Span):
+    """What of a source's register of disclosures. `source`: for those who act for no agency."""
+
+    source: Name | None = None
+    consumer: Name | None = None
+    service: Name | None = None
+    purpose: Name | None = None
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, pattern="^[0-9a-f]{1,15}$")
+
+
+class DisclosureList(Document):
+    """A page of disclosures, newest first, and the cursor of the next."""
+
+    disclosures: list[dict[str, Any]]
+    next_cursor: str | None
+
+
+class BreachReport(Document):
+    """Whose exchanges (of one client, one officer, or a whole consumer), from when to when, and why it is asked for."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    since: Moment = Field(alias="from")
+    until: Moment = Field(alias="to")
+    client: Name | None = None
+    officer: Name | None = None
+    consumer: Name | None = None
+    reason: Why
+
+
+class RopaReport(Span):
+    """Which agency's record of processing, with the exchanges of which time."""
+
+    agency: Name
+
+
+class ProposalsReport(Document):
+    """Of all agreements, or of one agency's."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    agency: Name | None = None
+
+
+class ActList(Document):
+    """The signed acts that made a record what it is, oldest first."""
+
+    acts: list[dict[str, Any]]
