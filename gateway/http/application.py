@@ -108,7 +108,7 @@ def routed(
         title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
-    for module in (oauth, catalogue, consents, records, judging, person_reports, reports, transparency, admin, health):
+    for module in (oauth, catalogue, consents, judging, records, person_reports, reports, transparency, admin, health):
         app.include_router(module.routes(edge))
 
     async def ours(request: Request, error: Exception) -> Response:
