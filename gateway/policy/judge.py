@@ -9,7 +9,7 @@
 
 One exchange stands on one term, never on a union of several (PDPA s.22). Where none permits, the refusal
 with the fewest reasons is the answer: it says what lacks least (and an agreement without any term for the
-purpose lacks more than one with a term). Nothing that goes wrong here escapes: it
+purpose lacks more than one with a term, whatever else that one lacks). Nothing that goes wrong here escapes: it
 refuses, with the code `judgement_failed`.
 """
 
@@ -67,13 +67,13 @@ class Judge:
         Never raises; a fault in judging is a refusal.
         """
         best: Decision | None = None
-        least: tuple[int, bool] = (0, False)
+        least: tuple[bool, int] = (False, 0)
         try:
             for facts in candidates:
                 decision = self._judge_one(facts)
                 if decision.permit:
                     return decision
-                lacks = (len(decision.reasons), facts.term is None)
+                lacks = (facts.term is None, len(decision.reasons))
                 if best is None or lacks < least:
                     best, least = decision, lacks
         except (KeyboardInterrupt, SystemExit):

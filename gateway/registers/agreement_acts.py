@@ -68,6 +68,8 @@ def _check_agreement(form: agreement_forms.ProposeAgreement, book: Book) -> None
             raise MalformedRequest("a client named is not the consumer's", "ระบบที่ระบุไม่ใช่ของหน่วยงานผู้ใช้ข้อมูล")
     for place, term in enumerate(form.terms):
         existing(book, "purpose", term.purpose)
+        for collector in term.consent.collectors if term.consent else ():
+            existing(book, "agency", collector)
         _check_term(f"terms.{place}", term, service)
 
 

@@ -309,5 +309,5 @@ def test_several_candidates_are_permitted_just_where_one_alone_is(candidates: li
     together = judge.judge(candidates)
     permitted = [decision for decision in alone if decision.permit]
     assert together == (
-        permitted[0] if permitted else min(alone, key=lambda refused: (len(refused.reasons), refused.term is None))
+        permitted[0] if permitted else min(alone, key=lambda refused: (refused.term is None, len(refused.reasons)))
     )
