@@ -53,6 +53,8 @@ class HttpSource:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
             if not self._repeatable or isinstance(error, aiohttp.ClientConnectorError):
                 raise
+        if session is not self._session:  # closed meanwhile: it is we who hung up
+            raise AgencyUnavailable("disconnected")
         return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
 
     async def close(self) -> None:

@@ -89,7 +89,7 @@ def name_change(one: Person) -> dict[str, Any] | None:
     changes = {"firstName": files.first_name, "lastName": files.last_name}
     if not any(changes.values()):
         return None
-    answer: dict[str, Any] = {"personID": int(one.citizen_id)}
+    answer: dict[str, Any] = {"personalID": int(one.citizen_id)}
     for name, change in changes.items():
         answer[name] = change and {
             "oldValue": change.old,
@@ -154,7 +154,7 @@ DATASETS = (
         {"rcodeCode": "ABCD", "road": "ก" * 500},
     ),
     Dataset(
-        "name-change", "POST", "/api/name-change", _asked, name_change, _NOT_FOUND, "personID",
+        "name-change", "POST", "/api/name-change", _asked, name_change, _NOT_FOUND, "personalID",
         {"firstName": {"oldValue": "ก" * 500}},
     ),
     Dataset(
