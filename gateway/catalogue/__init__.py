@@ -5,6 +5,7 @@
     check_kind(service)                              its connector's settings, or MalformedRequest
     open_connector(service, secret=…, address_allowed=…) -> Connector
     describe(service) -> dict                        its public entry
+    package(entry) -> dict                           the same as the government data catalogue takes it (CKAN)
     open_now(service, moment) -> bool                its service hours
     digest_of(registration) -> str                   what is approved
     machine_secrets(folder) -> resolver              where secret references lead
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.catalogue.ckan import package
 from gateway.catalogue.entry import describe
 from gateway.catalogue.hours import open_now
 from gateway.catalogue.kinds import connector_findings, kind
@@ -38,6 +40,7 @@ __all__ = [
     "machine_secrets",
     "open_connector",
     "open_now",
+    "package",
     "read_folder",
     "services_of",
 ]

@@ -25,6 +25,8 @@ from gateway.cli import (
     policies,
     questions,
     registers,
+    reports,
+    rights,
     verification,
     witness,
 )
@@ -51,6 +53,8 @@ app.add_typer(agreements.app, name="agreement")
 app.add_typer(policies.app, name="policy")
 log.app.command("verify")(verification.verify_log)
 app.add_typer(consents.app, name="consent")
+app.add_typer(reports.app, name="report")
+app.add_typer(rights.app, name="rights")
 app.add_typer(log.app, name="log")
 app.add_typer(verification.proof, name="proof")
 app.add_typer(witness.app, name="witness")

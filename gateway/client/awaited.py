@@ -109,6 +109,10 @@ class AsyncGateway:
         """As `Gateway.report`."""
         return await self._run(self._session.report(name, body, scope))
 
+    async def pseudonym(self, person: Mapping[str, Any]) -> str:
+        """As `Gateway.pseudonym`."""
+        return await self._run(self._session.pseudonym(person))
+
     async def disclosures(self, body: Mapping[str, Any]) -> Json:
         """As `Gateway.disclosures`."""
         return await self._run(self._session.disclosures(body))

@@ -112,6 +112,10 @@ class Gateway:
         """`subject`, `breach`, `ropa` or `proposals`, of the log and the registers. POST /v1/reports/{name}"""
         return self._run(self._session.report(name, body, scope))
 
+    def pseudonym(self, person: Mapping[str, Any]) -> str:
+        """How the log knows a person: {"citizen_id" or "juristic_id", "reason"}. POST /v1/audit/subject"""
+        return self._run(self._session.pseudonym(person))
+
     def disclosures(self, body: Mapping[str, Any]) -> Json:
         """A source's own register of disclosures: {"disclosures", "next_cursor"}. POST /v1/disclosures/search"""
         return self._run(self._session.disclosures(body))

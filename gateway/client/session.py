@@ -206,6 +206,10 @@ class Session:
         """One of the reports that the gateway makes of its log and registers."""
         return _read((yield from self._send(scope, "POST", path_of("v1", "reports", name), body)))
 
+    def pseudonym(self, person: Mapping[str, Any]) -> Flow[str]:
+        """How the log knows a person."""
+        return str(_read((yield from self._send("audit", "POST", "/v1/audit/subject", person))).get("subject"))
+
     def disclosures(self, body: Mapping[str, Any]) -> Flow[Json]:
         """A page of a source's own register of disclosures: {"disclosures", "next_cursor"}."""
         return _read((yield from self._send(ANY, "POST", "/v1/disclosures/search", body)))

@@ -48,13 +48,18 @@ class ExchangeSearch:
         page, cursor = await self._page(search)
         return [_exchange(row) for row in page], cursor
 
+    async def about(self, search: Search) -> tuple[list[dict[str, Any]], str | None]:
+        """As `run`, each exchange with its `subject`: for those who may know that two are of the same person."""
+        page, cursor = await self._page(search)
+        return [{**_exchange(row), "subject": bytes(row[-2]).hex()} for row in page], cursor
+
     async def every(self, search: Search, most: int) -> tuple[list[dict[str, Any]], bool]:
         """(up to `most` exchanges, newest first, each with its `subject`; whether those are all)."""
         found: list[dict[str, Any]] = []
         cursor = search.cursor
         while True:
-            page, cursor = await self._page(replace(search, limit=min(1000, most - len(found)), cursor=cursor))
-            found += [{**_exchange(row), "subject": bytes(row[-2]).hex()} for row in page]
+            page, cursor = await self.about(replace(search, limit=min(1000, most - len(found)), cursor=cursor))
+            found += page
             if cursor is None or len(found) >= most:
                 return found, cursor is None
 

@@ -56,7 +56,7 @@ def routes(edge: Edge) -> APIRouter:
         equals |= {name: v for name in ("consumer", "service", "purpose") if (v := getattr(wanted, name)) is not None}
         await record_report(edge, caller, "disclosures", {**equals, **span_of(wanted)})
         search = Search(equals, limit=wanted.limit, cursor=wanted.cursor, **span_of(wanted))
-        found, cursor = await edge.search.run(search)
+        found, cursor = await edge.search.about(search)
         holding = edge.current.holding
         lines = [disclosure(one, holding.registers, holding.services) for one in found]
         return Json({"disclosures": lines, "next_cursor": cursor})

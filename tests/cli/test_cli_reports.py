@@ -1,0 +1,233 @@
+"""`linkage report` and `linkage rights`: told from what was really exchanged, and no one is named."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors import population
+from gateway.model import bangkok_day, now
+from tests.cli.desk import HOUSE, PERSON, PURPOSE, Desk, agreement
+from tests.cli.government import governed
+
+REASON = ["--reason", "request RQ-1"]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, linkage: Any) -> Iterator[Desk]:
+    """Two persons asked about: one twice and once refused, the other once."""
+    with governed(tmp_path_factory.mktemp("reports"), linkage) as held:
+        first, second = people()
+        assert held.ask("--officer", "A-0117", "--case-reference", "=1+1", stdin=first).code == 1
+        assert held.ask("--officer", "A-0117", "--case-reference", "OAA/1", stdin=first).code == 0
+        assert held.ask("--field", "life_status", stdin=first).code == 0
+        assert held.ask("--field", "father_name", stdin=first).code == 1
+        assert held.ask("--officer", "A-0118", stdin=second).code == 0
+        yield held
+
+
+def people() -> list[str]:
+    return [person.citizen_id for person in population.story_people()[:2]]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    assert text.startswith("\ufeff")
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+
+
+def test_a_person_is_told_of_every_access(desk: Desk, tmp_path: Path) -> None:
+    first, _ = people()
+    ran = desk("dpo", "report", "subject", *REASON, "--json", stdin=first)
+    assert ran.code == 0, ran.err
+    accesses = ran.json["accesses"]
+    assert [one["outcome"] for one in accesses] == ["refused", "released", "released"]
+    newest, full = accesses[1], accesses[2]
+    assert [field["name"] for field in newest["fields"]] == ["life_status"]
+    assert {field["name"] for field in full["fields"]} == {"date_of_birth", "life_status", "nationality"}
+    assert full["consumer"]["title"]["th"] == "เทศบาลนคร"
+    assert full["officer_of"]["id"] == "city"
+    assert newest["officer_of"] is None
+    assert full["source"]["title"]["th"] == "กรมการปกครอง"
+    assert full["authority"]["th"] == "พ.ร.บ.ผู้สูงอายุ"
+    assert full["lawful_basis"] == "24(4)"
+    assert ran.json["complete"] is True
+    assert ran.json["counted"]["count"] == 2
+    assert "A-0117" not in ran.out
+
+    printed = tmp_path / "report.html"
+    assert desk("auditor", "report", "subject", *REASON, "--out", printed, stdin=first).code == 0
+    html = printed.read_text(encoding="utf-8")
+    assert html.startswith("<!doctype html>\n<html lang='th'><head><meta charset='utf-8'>")
+    for text in ("เทศบาลนคร", "กรมการปกครอง", "เบี้ยยังชีพผู้สูงอายุ", "มาตรา 24(4)", "@page", str(date.today().year + 543)):
+        assert text in html
+    assert first not in html + ran.out + ran.err
+    assert desk("auditor", "report", "subject", *REASON, "--out", printed, stdin=first).code == 1
+
+    # Who may not, and without a reason: nothing. And every look is on record, the person as pseudonym.
+    for who in ("admin", "owner-1", "city-owner", "city-welfare"):
+        assert desk(who, "report", "subject", *REASON, stdin=first).code == 1
+    assert desk("dpo", "report", "subject", stdin=first).code == 2
+    with desk.gateway.as_("auditor") as auditor:
+        looks = [
+            entry
+            for entry in auditor.entries(limit=500)["entries"]
+            if entry["public"]["kind"] == "audit.search" and entry["content"].get("report") == "subject"
+        ]
+    assert [entry["parties"]["operator"] for entry in looks] == ["dpo", "auditor", "auditor"]
+    assert all(entry["content"]["reason"] == "request RQ-1" for entry in looks)
+    assert {entry["subject"]["pseudonym"] for entry in looks} == {ran.json["subject"]}
+
+
+def test_a_source_has_its_register_of_disclosures(desk: Desk) -> None:
+    ran = desk("owner-1", "report", "disclosures", "--agency", "dopa", "--json")
+    assert ran.code == 0, ran.err
+    found = ran.json["disclosures"]
+    assert len(found) == 3
+    assert all(one["oia_ground"] == "24(1)" and one["consumer"]["id"] == "city" for one in found)
+    assert len({one["subject"] for one in found}) == 2
+    table = rows(desk("auditor", "report", "disclosures", "--agency", "dopa", "--csv").out)
+    assert [row["exchange_id"] for row in table] == [one["exchange_id"] for one in found]
+    assert desk("owner-1", "report", "disclosures", "--agency", "dopa", "--limit", "1", "--json").json["next_cursor"]
+    assert desk("city-owner", "report", "disclosures", "--agency", "dopa").code == 1
+    assert desk("city-owner", "report", "disclosures", "--agency", "city", "--json").json["disclosures"] == []
+    assert desk("admin", "report", "disclosures", "--agency", "dopa").code == 1
+    later = (now() + timedelta(hours=1)).isoformat()
+    assert (
+        desk("owner-1", "report", "disclosures", "--agency", "dopa", "--from", later, "--json").json["disclosures"]
+        == []
+    )
+
+
+def test_a_breach_is_told_in_numbers_and_pseudonyms(desk: Desk, tmp_path: Path) -> None:
+    span = ["--from", (now() - timedelta(hours=1)).isoformat(), "--to", (now() + timedelta(hours=1)).isoformat()]
+    ran = desk("auditor", "report", "breach", "--client", "city-welfare", *span, *REASON, "--json")
+    assert ran.code == 0, ran.err
+    body = ran.json
+    assert (body["exchanges"], body["subject_count"], body["complete"]) == (4, 2, True)
+    assert body["outcomes"] == {"released": 3, "refused": 1}
+    assert {field["name"]: field["subjects"] for field in body["fields"]} == {
+        "date_of_birth": 2,
+        "life_status": 2,
+        "nationality": 2,
+    }
+    assert {(one["officer"], one["exchanges"]) for one in body["officers"]} == {(None, 2), ("A-0117", 1), ("A-0118", 1)}
+    assert [one["id"] for one in body["sources"]] == ["dopa"]
+    one = desk(
+        "dpo", "report", "breach", "--client", "city-welfare", "--officer", "A-0118", *span, *REASON, "--json"
+    ).json
+    assert (one["exchanges"], one["subject_count"]) == (1, 1)
+    assert desk("auditor", "report", "breach", "--client", "nobody", *span, *REASON).code == 1
+    assert desk("auditor", "report", "breach", *span, *REASON).code == 1
+    assert desk("admin", "report", "breach", "--client", "city-welfare", *span, *REASON).code == 1
+    printed = tmp_path / "breach.html"
+    assert desk("dpo", "report", "breach", "--consumer", "city", *span, *REASON, "--out", printed).code == 0
+    html = printed.read_text(encoding="utf-8")
+    assert all(subject["subject"] in html for subject in body["subjects"])
+    assert not any(person in html + ran.out for person in people())
+
+
+def test_the_register_of_rights_and_the_record_of_processing(desk: Desk, tmp_path: Path) -> None:
+    first, second = people()
+    own = ["--agency", "city", "--json"]
+    added = desk("dpo", "rights", "add", *own, "--right", "access", stdin=first)
+    assert added.code == 0, added.err
+    record = added.json["record"]
+    today = bangkok_day(now())
+    assert (record["status"], record["due"]) == ("open", str(today + timedelta(days=30)))
+    correction = ["--right", "correction", "--service", PERSON, "--about", "วันเกิดผิด", "--id", "rq-2"]
+    early = str(today - timedelta(days=40))
+    assert desk("dpo", "rights", "add", *own, *correction, "--received", early, stdin=second).code == 0
+    assert desk("dpo", "rights", "add", *own, *correction, stdin=second).code == 1
+    late = str(today + timedelta(days=1))
+    assert desk("dpo", "rights", "add", *own, "--right", "erasure", "--received", late, stdin=first).code == 1
+    for who in ("admin", "auditor", "owner-1", "city-welfare"):
+        assert desk(who, "rights", "add", *own, "--right", "access", stdin=first).code == 1
+
+    # The correction reaches the source; the access request is nobody's but the consumer's.
+    assert [one["id"] for one in desk("owner-1", "rights", "list", "--json").json["records"]] == ["rq-2"]
+    assert len(desk("city-owner", "rights", "list", "--json").json["records"]) == 2
+    assert desk("owner-1", "rights", "answer", "rq-2", "--answer", "x").code == 1
+    waiting = desk("dpo", "rights", "list", "--open", "--json").json["records"]
+    assert [(one["id"], one["late"]) for one in waiting] == [("rq-2", True), (record["id"], False)]
+    assert desk("city-owner", "rights", "reject", "rq-2", "--ground", "ข้อมูลถูกต้องตามหลักฐาน").code == 0
+    assert desk("dpo", "rights", "answer", "rq-2", "--answer", "x").code == 1
+    assert desk("dpo", "rights", "answer", record["id"], "--answer", "ส่งรายงานแล้ว").code == 0
+    listed = rows(desk("dpo", "rights", "list", "--csv").out)
+    assert {row["id"]: row["late"] for row in listed} == {"rq-2": "yes", record["id"]: "no"}
+    assert len({row["subject"] for row in listed}) == 2
+
+    ran = desk("dpo", "report", "ropa", "--agency", "city", "--json")
+    assert ran.code == 0, ran.err
+    assert [one["service"]["id"] for one in ran.json["as_consumer"]] == [PERSON]
+    activity = ran.json["as_consumer"][0]
+    assert activity["exchanges"] == {"refused": 1, "released": 3}
+    assert activity["retention"] == {"days": 90, "destruction": "shredded"}
+    assert {field["name"] for field in activity["data"]} == {"date_of_birth", "life_status", "nationality"}
+    assert ran.json["rights_requests"]["rejected"][0]["ground"] == "ข้อมูลถูกต้องตามหลักฐาน"
+    assert ran.json["as_source"] == []
+    theirs = desk("owner-1", "report", "ropa", "--agency", "dopa", "--json").json
+    assert theirs["disclosed_to"] == [
+        {"consumer": {"id": "city", "title": {"th": "เทศบาลนคร", "en": "The city"}}, "exchanges": 3}
+    ]
+    assert desk("owner-1", "report", "ropa", "--agency", "city").code == 1
+    assert desk("dpo", "report", "ropa", "--agency", "nowhere").code == 1
+    assert desk("city-welfare", "report", "ropa", "--agency", "city").code == 1
+    printed = tmp_path / "ropa.html"
+    assert desk("admin", "report", "ropa", "--agency", "city", "--out", printed).code == 0
+    html = printed.read_text(encoding="utf-8")
+    assert "<html lang='th'>" in html
+    assert "ข้อมูลถูกต้องตามหลักฐาน" in html
+    assert rows(desk("admin", "report", "ropa", "--agency", "city", "--csv").out)[0]["purpose"] == "เบี้ยยังชีพผู้สูงอายุ"
+    with desk.gateway.as_("auditor") as auditor:
+        text = str(auditor.entries(limit=500))
+    assert not any(person in text for person in people())
+
+
+def test_how_long_proposals_waited(desk: Desk) -> None:
+    form = {**agreement(PERSON, ["life_status"]), "id": "city-more"}
+    file = desk.write("more.yaml", form)
+    assert desk("admin", "agreement", "propose", file).code == 0
+    assert desk("owner-1", "agreement", "refuse", "city-more", "--ground", "=ไม่จำเป็น", "--yes").code == 0
+    ran = desk("auditor", "report", "proposals", "--json")
+    assert ran.code == 0, ran.err
+    told = {(one["agreement"], one["outcome"]): one for one in ran.json["proposals"]}
+    assert told["city-more", "refused"]["ground"] == "=ไม่จำเป็น"
+    assert told["city-more", "refused"]["decided_by"] == "owner-1"
+    assert told["city-person", "approved"]["waited_hours"] >= 0
+    assert told[f"city-{HOUSE.split('.')[1]}", "waiting"]["decided_at"] is None
+    table = rows(desk("owner-1", "report", "proposals", "--csv").out)
+    assert [row["ground"] for row in table if row["outcome"] == "refused"] == ["'=ไม่จำเป็น"]
+    assert desk("owner-1", "report", "proposals", "--agency", "city").code == 1
+    assert len(desk("city-owner", "report", "proposals", "--json").json["proposals"]) == len(ran.json["proposals"])
+    assert desk("city-welfare", "report", "proposals").code == 1
+
+
+def test_the_catalogue_is_ckan(desk: Desk) -> None:
+    ran = desk("auditor", "report", "catalogue", "--json")
+    assert ran.code == 0, ran.err
+    found = {one["name"]: one for one in ran.json["packages"]}
+    person = found["dopa-person-v1"]
+    fourteen = (
+        *("data_type", "title", "owner_org", "maintainer", "maintainer_email", "tags", "notes", "objective"),
+        *("update_frequency_unit", "geo_coverage", "data_source", "data_format", "data_category", "license_id"),
+    )
+    assert all(person[name] for name in fourteen)
+    assert person["title"] == "ข้อมูลบุคคลตามทะเบียนราษฎร"
+    assert {"name": "ทะเบียนราษฎร"} in person["tags"]
+    names = {field["name"] for field in person["resources"][0]["data_dictionary"]}
+    assert {"date_of_birth", "father_name"} <= names
+    assert "endpoint" not in ran.out
+
+
+def test_times_of_the_buddhist_era_are_not_taken(desk: Desk) -> None:
+    year = datetime.now().year + 543
+    ran = desk("owner-1", "report", "disclosures", "--agency", "dopa", "--from", f"{year}-01-01T00:00:00Z")
+    assert (ran.code, "543" in ran.err) == (2, True)
+    assert desk("owner-1", "report", "proposals", "--csv", "--json").code == 2
+    assert PURPOSE not in ran.err
