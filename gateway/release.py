@@ -6,6 +6,7 @@ what it said is dropped and no part of it is quoted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,11 @@ from gateway.model import Service
 from gateway.plugin import AgencyMisbehaved, Record
 
 _MOST_REMEMBERED = 4096
+_MOMENT = re.compile(
+    r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}([Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2}))?)?)?",
+    re.ASCII,
+)
+"""A date as precise as known, or a time of RFC 3339."""
 
 
 class Minimiser:
@@ -27,14 +33,24 @@ class Minimiser:
         """The granted fields that the record has, valid against the schema's part about them.
 
         Raises AgencyMisbehaved: `wrong_person` where the answer names another identifier (or none although
-        the service declares an echo), `schema` where a granted field is not what the schema says.
+        the service declares an echo), `as_of` where that is no date and no time, `schema` where a granted
+        field is not what the schema says.
         """
         if service.echo and record.echo != identifier:
             raise AgencyMisbehaved("wrong_person")
+        if record.as_of is not None and not _is_moment(record.as_of):
+            raise AgencyMisbehaved("as_of")
         data = {name: record.data[name] for name in granted if name in record.data}
-        if not self._validator(service, granted).is_valid(data):
+        if not self._is_valid(data, service, granted):
             raise AgencyMisbehaved("schema")
         return data
+
+    def _is_valid(self, data: dict[str, Any], service: Service, granted: tuple[str, ...]) -> bool:
+        validator = self._validator(service, granted)
+        try:
+            return validator.is_valid(data)
+        except (ValueError, TypeError):  # a value that is not JSON's; the message would quote it
+            return False
 
     def _validator(self, service: Service, granted: tuple[str, ...]) -> Draft202012Validator:
         key = (service.id, service.digest, granted)
@@ -45,6 +61,10 @@ class Minimiser:
                 schema_of(service.schema, granted), validate_formats=True, offline=True
             )
         return self._validators[key]
+
+
+def _is_moment(text: object) -> bool:
+    return isinstance(text, str) and _MOMENT.fullmatch(text) is not None
 
 
 def schema_of(schema: Mapping[str, Any], granted: tuple[str, ...]) -> dict[str, Any]:

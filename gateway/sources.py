@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.errors import Overloaded
+from gateway.errors import GatewayError, Overloaded
 from gateway.model import Service
 from gateway.plugin import (
     AgencyMisbehaved,
@@ -22,9 +23,10 @@ from gateway.plugin import (
     Connector,
     OutsideServiceHours,
     Record,
-    SourceFault,
 )
 
+_FAULT = re.compile(r"[A-Za-z_]{1,56}[0-9]{0,5}[A-Za-z_]{0,3}", re.ASCII)
+"""A fault's short code; too few digits in a row for anyone's number."""
 _GRACE = 0.25
 """Seconds after the deadline that a connector has to say itself that it is late."""
 
@@ -64,27 +66,32 @@ class Sources:
         if source.under_way >= self._max:
             raise Overloaded("too many questions wait on this source", "มีคำขอรอหน่วยงานนี้มากเกินไป", retry_after=1)
         source.under_way += 1
+        failure: GatewayError
         try:
             async with asyncio.timeout_at(ask.deadline + _GRACE):
                 record = await source.connector.fetch(ask)
+            if not (isinstance(record, Record) and isinstance(record.data, Mapping)):
+                raise AgencyMisbehaved("connector_answer")
             source.failures = 0
             return record
-        except (CitizenNotFound, OutsideServiceHours):
-            source.failures = 0
-            raise
-        except (AgencyUnavailable, AgencyTimeout):
-            self._failed(source, loop.time())
-            raise
-        except SourceFault:
-            raise
         except TimeoutError:
-            self._failed(source, loop.time())
-            raise AgencyTimeout("deadline") from None
-        except Exception as error:
-            # Only the kind of the failure is kept: a connector's own words could hold anything.
-            raise AgencyMisbehaved(f"connector_{type(error).__name__}"[:64]) from None
+            failure = AgencyTimeout("deadline")
+        except KeyboardInterrupt:
+            raise
+        except asyncio.CancelledError as cancelled:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            failure = _in_our_words(cancelled)  # the connector's own: nobody cancelled the exchange
+        except BaseException as error:  # a connector's SystemExit, or a panic in native code, ends no gateway
+            failure = _in_our_words(error)
         finally:
             source.under_way -= 1
+        if isinstance(failure, AgencyUnavailable | AgencyTimeout):
+            self._failed(source, loop.time())
+        elif isinstance(failure, CitizenNotFound | OutsideServiceHours):
+            source.failures = 0
+        # Raised out here, so that what the connector raised does not hang on it as context.
+        raise failure
 
     def keep(self, services: Iterable[Service]) -> None:
         """Closes the connectors of versions no longer offered, once nothing is under way on them."""
@@ -122,3 +129,18 @@ class Sources:
             await asyncio.sleep(0.1)
         with contextlib.suppress(Exception):
             await source.connector.close()
+
+
+def _in_our_words(error: BaseException) -> GatewayError:
+    """What a connector raised, made anew: its kind and a short code pass, none of its own words do."""
+    if isinstance(error, CitizenNotFound):
+        return CitizenNotFound()
+    for kind in (AgencyMisbehaved, AgencyUnavailable, OutsideServiceHours, AgencyTimeout):
+        if isinstance(error, kind):
+            wait = error.retry_after
+            return kind(_code(error.fault), retry_after=wait if type(wait) is int and 0 < wait < 86400 else None)
+    return AgencyMisbehaved(_code(f"connector_{type(error).__name__}"))
+
+
+def _code(fault: object) -> str:
+    return fault if isinstance(fault, str) and _FAULT.fullmatch(fault) else "unnamed" if fault else ""

@@ -1,0 +1,256 @@
+"""What a connector may do to the gateway: nothing but answer, or fail in the gateway's own words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gateway.errors import Denied, GatewayError, Overloaded
+from gateway.model import IdentifierKind, Service
+from gateway.plugin import (
+    AgencyMisbehaved,
+    AgencyTimeout,
+    AgencyUnavailable,
+    Ask,
+    CitizenNotFound,
+    OutsideServiceHours,
+    Record,
+    SourceFault,
+)
+from gateway.sources import Sources
+
+CITIZEN = "9111111111114"
+WORDS = f"ไม่พบ {CITIZEN} in table person"
+
+
+def service(name: str = "dopa.person.v1", digest: str = "d") -> Service:
+    return Service(
+        name, "dopa", "", "", IdentifierKind.CITIZEN, 2, "personal", False, 5.0, True, {}, {}, {}, {}, None, digest
+    )
+
+
+def ask(seconds: float = 5.0) -> Ask:
+    deadline = asyncio.get_running_loop().time() + seconds
+    return Ask(CITIZEN, "citizen_id", "dopa.person.v1", frozenset({"a"}), "ex_1", "city-a", "p.q", deadline)
+
+
+class Plugin:
+    """A connector that does what a test says."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        self.act, self.asked, self.closed = act, 0, 0
+
+    async def fetch(self, _: Ask) -> Record:
+        self.asked += 1
+        result = self.act()
+        return await result if asyncio.iscoroutine(result) else result
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+def sources(plugin: Plugin | dict[str, Plugin], **limits: Any) -> Sources:
+    def opened(of: Service) -> Plugin:
+        return plugin[of.id] if isinstance(plugin, dict) else plugin
+
+    return Sources(opened, **{"max_per_source": 8, "breaker_failures": 3, "breaker_seconds": 60.0, **limits})
+
+
+async def failure(of: Sources, which: Service | None = None, seconds: float = 5.0) -> GatewayError:
+    with pytest.raises(GatewayError) as told:
+        await of.fetch(which or service(), ask(seconds))
+    return told.value
+
+
+def raiser(error: BaseException) -> Callable[[], Any]:
+    def act() -> Any:
+        raise error
+
+    return act
+
+
+class Loud(AgencyMisbehaved):
+    """A connector's own kind of fault."""
+
+    status = 200
+    code = "loud"
+    title_en = WORDS
+    title_th = WORDS
+
+
+class Panic(BaseException):
+    """As a panic in native code shows in Python."""
+
+
+def talking(error: GatewayError) -> GatewayError:
+    error.detail_en = error.detail_th = WORDS
+    error.exchange_id = CITIZEN
+    return error
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "fault"),
+    [
+        (talking(CitizenNotFound(WORDS, WORDS)), CitizenNotFound, None),
+        (talking(AgencyUnavailable("refused")), AgencyUnavailable, "refused"),
+        (talking(OutsideServiceHours("outside_hours")), OutsideServiceHours, "outside_hours"),
+        (talking(AgencyTimeout("late")), AgencyTimeout, "late"),
+        (AgencyMisbehaved(WORDS), AgencyMisbehaved, "unnamed"),
+        (AgencyMisbehaved(f"p{CITIZEN}"), AgencyMisbehaved, "unnamed"),
+        (AgencyMisbehaved(""), AgencyMisbehaved, ""),
+        (Loud("loud"), AgencyMisbehaved, "loud"),
+        (SourceFault("base"), AgencyMisbehaved, "connector_SourceFault"),
+        (Denied(()), AgencyMisbehaved, "connector_Denied"),
+        (ValueError(WORDS), AgencyMisbehaved, "connector_ValueError"),
+        (KeyError(CITIZEN), AgencyMisbehaved, "connector_KeyError"),
+        (TimeoutError(WORDS), AgencyTimeout, "deadline"),
+        (SystemExit(WORDS), AgencyMisbehaved, "connector_SystemExit"),
+        (Panic(WORDS), AgencyMisbehaved, "connector_Panic"),
+        (asyncio.CancelledError(WORDS), AgencyMisbehaved, "connector_CancelledError"),
+        (ExceptionGroup(WORDS, [ValueError(WORDS)]), AgencyMisbehaved, "connector_ExceptionGroup"),
+        (type(f"E{CITIZEN}", (Exception,), {})(WORDS), AgencyMisbehaved, "unnamed"),
+    ],
+)
+async def test_whatever_a_connector_raises_comes_out_in_our_words(
+    raised: BaseException, kind: type[GatewayError], fault: str | None
+) -> None:
+    error = await failure(sources(Plugin(raiser(raised))))
+    assert type(error) is kind
+    assert getattr(error, "fault", None) == fault
+    seen: BaseException | None = error
+    while seen is not None:  # nothing of the connector's hangs on it
+        assert CITIZEN not in f"{seen!s}{seen!r}{vars(seen)}"
+        seen = seen.__cause__ or seen.__context__
+
+
+@pytest.mark.parametrize("wait", [7, None])
+async def test_a_wait_in_seconds_passes(wait: int | None) -> None:
+    assert (await failure(sources(Plugin(raiser(AgencyUnavailable("x", retry_after=wait)))))).retry_after == wait
+
+
+@pytest.mark.parametrize("wait", [WORDS, -1, 10**9, 1.5, True, f"1\r\nset-cookie: {CITIZEN}"])
+async def test_a_wait_that_is_none_does_not_reach_a_header(wait: Any) -> None:
+    assert (await failure(sources(Plugin(raiser(AgencyUnavailable("x", retry_after=wait)))))).retry_after is None
+
+
+@pytest.mark.parametrize("answer", [None, {"a": 1}, WORDS, Record(None), Record([WORDS])])  # type: ignore[arg-type]
+async def test_what_is_no_record_is_the_connectors_fault(answer: Any) -> None:
+    error = await failure(sources(Plugin(lambda: answer)))
+    assert (type(error), getattr(error, "fault", "")) == (AgencyMisbehaved, "connector_answer")
+
+
+async def test_a_connector_that_forgets_the_deadline_is_cut_off() -> None:
+    plugin = Plugin(lambda: asyncio.sleep(30))
+    error = await failure(sources(plugin), seconds=0.05)
+    assert (type(error), getattr(error, "fault", "")) == (AgencyTimeout, "deadline")
+
+
+async def test_an_exchange_that_is_cancelled_is_cancelled_and_gives_back_its_place() -> None:
+    plugin = Plugin(lambda: asyncio.sleep(30))
+    of = sources(plugin, max_per_source=1)
+    for _ in range(3):
+        task = asyncio.create_task(of.fetch(service(), ask()))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    plugin.act = lambda: Record({"a": 1})
+    assert (await of.fetch(service(), ask())).data == {"a": 1}
+
+
+async def test_a_full_bulkhead_turns_away_and_leaves_other_sources_alone() -> None:
+    gate = asyncio.Event()
+
+    async def wait() -> Record:
+        await gate.wait()
+        return Record({})
+
+    slow, quick = Plugin(wait), Plugin(lambda: Record({}))
+    of = sources({"dopa.person.v1": slow, "nhso.coverage.v1": quick}, max_per_source=2)
+    waiting = [asyncio.create_task(of.fetch(service(), ask())) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    error = await failure(of)
+    assert isinstance(error, Overloaded)
+    assert error.retry_after == 1
+    for _ in range(5):
+        await of.fetch(service("nhso.coverage.v1"), ask())
+    assert slow.asked == 2
+    gate.set()
+    await asyncio.gather(*waiting)
+    assert await of.fetch(service(), ask())
+
+
+async def test_the_breaker_opens_after_failures_in_a_row_and_closes_again() -> None:
+    plugin = Plugin(raiser(AgencyUnavailable("refused")))
+    of = sources(plugin, breaker_failures=3, breaker_seconds=0.2)
+    for _ in range(3):
+        assert getattr(await failure(of), "fault", "") == "refused"
+    error = await failure(of)
+    assert (type(error), getattr(error, "fault", ""), plugin.asked) == (AgencyUnavailable, "breaker_open", 3)
+    assert error.retry_after is not None
+    plugin.act = lambda: Record({})
+    await asyncio.sleep(0.25)
+    assert await of.fetch(service(), ask())
+
+
+@pytest.mark.parametrize("good", [lambda: Record({}), raiser(CitizenNotFound()), raiser(OutsideServiceHours())])
+async def test_an_answer_in_good_order_begins_the_count_anew(good: Callable[[], Any]) -> None:
+    plugin = Plugin(raiser(AgencyTimeout("late")))
+    of = sources(plugin, breaker_failures=2)
+    for _ in range(4):
+        plugin.act = raiser(AgencyTimeout("late"))
+        assert getattr(await failure(of), "fault", "") == "late"
+        plugin.act = good
+        try:
+            await of.fetch(service(), ask())
+        except (CitizenNotFound, OutsideServiceHours):
+            continue
+    assert plugin.asked == 8
+
+
+async def test_a_connector_that_cannot_be_opened_is_unavailable_and_tried_again() -> None:
+    tries: list[int] = []
+
+    def opened(_: Service) -> Plugin:
+        tries.append(1)
+        if len(tries) < 3:
+            raise ValueError(WORDS)
+        return Plugin(lambda: Record({}))
+
+    of = Sources(opened, max_per_source=8, breaker_failures=9, breaker_seconds=1.0)
+    for _ in range(2):
+        error = await failure(of)
+        assert (type(error), getattr(error, "fault", "")) == (AgencyUnavailable, "connector_ValueError")
+        assert error.__cause__ is None
+    assert await of.fetch(service(), ask())
+
+
+async def test_a_version_no_longer_offered_is_closed_when_nothing_is_under_way_on_it() -> None:
+    gate = asyncio.Event()
+
+    async def wait() -> Record:
+        await gate.wait()
+        return Record({"version": 1})
+
+    plugin = Plugin(wait)
+    of = sources(plugin)
+    under_way = asyncio.create_task(of.fetch(service(digest="old"), ask()))
+    await asyncio.sleep(0.01)
+    of.keep([service(digest="new")])
+    await asyncio.sleep(0.05)
+    assert plugin.closed == 0
+    gate.set()
+    assert (await under_way).data == {"version": 1}
+    await of.close()
+    assert plugin.closed == 1
+
+
+async def test_a_connector_that_fails_to_close_keeps_nothing_from_ending() -> None:
+    plugin = Plugin(lambda: Record({}))
+    of = sources(plugin)
+    await of.fetch(service(), ask())
+    plugin.close = raiser(ValueError(WORDS))  # type: ignore[method-assign]
+    await asyncio.wait_for(of.close(), 5)
