@@ -32,7 +32,6 @@ from gateway.errors import (
     GatewayError,
     GatewayFailed,
     InvalidToken,
-    MalformedRequest,
     Moved,
     Overloaded,
     QuotaExceeded,
@@ -50,7 +49,6 @@ from gateway.model import (
     Receipt,
     Service,
     bangkok_day,
-    holds_citizen_id,
     new_id,
     now,
     timestamp,
@@ -215,8 +213,6 @@ class Pipeline:
                 f"this service asks by {service.identifier_kind.value}",
                 f"บริการนี้ต้องระบุ {service.identifier_kind.value}",
             )
-        if holds_citizen_id(question.purpose):  # a refusal's entry names the purpose
-            raise MalformedRequest("purpose must not hold a citizen ID", "purpose ต้องไม่มีเลขประจำตัวประชาชน")
         unknown = [name for name in question.fields or () if name not in service.fields]
         if unknown:
             raise UnknownField(
