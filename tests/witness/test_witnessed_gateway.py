@@ -1,0 +1,125 @@
+"""Real witnesses beside a real gateway: cosignatures gathered, demanded, and a rollback that a witness notices."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.app import free_port
+from gateway.tlog.checkpoint import open_checkpoint
+from gateway.tlog.note import VerifierKey, parse_key
+from tests.harness import ROOT, RunningGateway, end
+
+SECONDS = 15.0
+LINKAGE = (sys.executable, "-c", "from gateway.cli import main; main()")
+
+
+class Witness:
+    """One witness process."""
+
+    def __init__(self, state: Path, name: str) -> None:
+        self.state, self.port = state, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.name = name
+        self.key = self.start()
+
+    def start(self) -> VerifierKey:
+        command = ["witness", "serve", "--state", str(self.state), "--port", str(self.port), "--name", self.name]
+        self.process = subprocess.Popen([*LINKAGE, *command, "--json"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        text = ""
+        while not text.endswith("}\n"):
+            line = self.process.stdout.readline()
+            assert line, "the witness ended"
+            text += line
+        return parse_key(json.loads(text)["vkey"])
+
+    def watch(self, vkey: str) -> None:
+        subprocess.run(
+            [*LINKAGE, "witness", "add", vkey, "--state", str(self.state)],
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+
+@pytest.fixture
+def witnesses(tmp_path: Path) -> Iterator[list[Witness]]:
+    held = [Witness(tmp_path / f"w{number}", f"witness.example/w{number}") for number in (1, 2)]
+    yield held
+    for witness in held:
+        end(witness.process)
+
+
+def until(what: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        if found := what():
+            return found
+        time.sleep(0.1)
+    raise TimeoutError("it did not happen in time")
+
+
+def metric(gateway: RunningGateway, name: str) -> float:
+    lines = httpx.get(f"{gateway.url}/metrics", trust_env=False).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_a_witnessed_log(tmp_path: Path, witnesses: list[Witness]) -> None:
+    keys = [witness.key for witness in witnesses]
+    gateway = RunningGateway(
+        tmp_path / "state",
+        LINKAGE_WITNESSES=",".join(f"{witness.key} {witness.url}" for witness in witnesses),
+        LINKAGE_WITNESSES_WANTED=2,
+        LINKAGE_WITNESSES_DEMANDED="true",
+        LINKAGE_CHECKPOINT_INTERVAL=0.2,
+    )
+    try:
+        gateway.initialise()
+        gateway.start()
+        vkey = httpx.get(f"{gateway.url}/log/vkey", trust_env=False).text.strip()
+
+        def cosigned() -> int:
+            text = httpx.get(f"{gateway.url}/log/checkpoint", trust_env=False).text
+            return len(open_checkpoint(text, parse_key(vkey), keys)[1]) if text.startswith(vkey[:5]) else 0
+
+        until(lambda: metric(gateway, "linkage_witness_failures_total") >= 2)
+        assert cosigned() == 0  # neither knows the log yet
+        assert metric(gateway, "linkage_checkpoint_cosignatures") == 0
+        for witness in witnesses:
+            witness.watch(vkey)
+        until(lambda: cosigned() == 2)
+        until(lambda: metric(gateway, "linkage_checkpoint_cosignatures") == 2)
+
+        # The log is rolled back to an old copy, checkpoints and all: the witness knows a larger one.
+        gateway.kill()
+        database = tmp_path / "state" / "gateway" / "linkage.db"
+        shutil.copy(database, tmp_path / "old.db")
+        for suffix in ("-wal", "-shm"):
+            if database.with_name(database.name + suffix).exists():
+                shutil.copy(database.with_name(database.name + suffix), tmp_path / f"old.db{suffix}")
+        gateway.start()
+        with gateway.as_("admin") as admin:
+            for number in range(5):
+                admin.act("agency.add", {"id": f"agency-{number}", "title": {"th": "ก", "en": "a"}})
+        until(lambda: cosigned() == 2)
+        gateway.kill()
+        for file in database.parent.glob("linkage.db*"):
+            if not file.name.endswith(".lock"):
+                file.unlink()
+        for file in tmp_path.glob("old.db*"):
+            shutil.copy(file, database.with_name("linkage.db" + file.name.removeprefix("old.db")))
+        gateway.start()
+        until(lambda: metric(gateway, 'linkage_witness_failures_total{kind="witness_ahead"') >= 2)
+        assert cosigned() == 0
+    finally:
+        gateway.stop()
