@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.client.signing import signed_act
+from gateway.http.openapi_file import openapi_yaml
 from gateway.keys import read_key
 from gateway.registers import FORMS
 from tests.harness import COVER, HOUSE, OLD_AGE, PERSON, RunningGateway, token_of
@@ -135,6 +137,34 @@ def test_no_refused_act_is_echoed(
     response = wire.post("/v1/admin/acts", json={"act": act}, headers=headers)
     if response.status_code != 201:
         check(response)
+
+
+def routes() -> dict[str, list[str]]:
+    """Every documented route that takes a JSON body: path -> the keys of its form."""
+    document = yaml.safe_load(openapi_yaml())
+    found = {}
+    for path, operations in document["paths"].items():
+        content = operations.get("post", {}).get("requestBody", {}).get("content", {})
+        reference = content.get("application/json", {}).get("schema", {}).get("$ref")
+        if reference is not None:
+            model = document["components"]["schemas"][reference.rpartition("/")[2]]
+            found[path] = sorted(model["properties"])
+    return found
+
+
+ROUTES = routes()
+
+
+@pytest.mark.parametrize("path", ROUTES)
+@settings(QUICK, max_examples=40)
+@given(data=st.data(), scope=st.sampled_from(["exchange", "audit", "admin"]))
+def test_no_route_echoes(
+    wire: httpx.Client, tokens: dict[str, str], path: str, data: st.DataObject, scope: str
+) -> None:
+    """Whatever is added to the contract, too."""
+    body = data.draw(objects(dict.fromkeys(ROUTES[path], st.one_of(sentinels, st.just(made_up(3))))))
+    headers = {"authorization": f"Bearer {tokens[scope]}", "content-type": "application/json"}
+    check(wire.post(path, content=body, headers=headers))
 
 
 @QUICK

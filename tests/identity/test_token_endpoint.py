@@ -231,7 +231,7 @@ def test_what_is_wrong_with_the_request(
     running_gateway: RunningGateway, change: dict[str, str | None], error: str
 ) -> None:
     good = signed(key_of(running_gateway, EDDSA), claims_of(running_gateway, EDDSA))
-    response = request(running_gateway, **{"assertion": good} | change)  # type: ignore[arg-type]
+    response = request(running_gateway, **{"assertion": good} | change)
     oauth_error(response, error)
 
 

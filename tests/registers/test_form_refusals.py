@@ -49,6 +49,7 @@ def with_term(**change: Any) -> dict[str, Any]:
     return {**AGREEMENT, "terms": [{**AGREEMENT["terms"][0], **change}]}
 
 
+WRONG: list[Any] = [[], "x", None, 7731]
 BAD: list[tuple[str, Any, str]] = [
     ("agency.add", {}, "id"),
     ("agency.add", {"id": "city", "title": "City"}, "title"),
@@ -145,7 +146,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("agreement.approve", {"id": "a1", "version": "1"}, "version"),
     ("agreement.approve", {"id": "a1"}, "version"),
     ("agreement.refuse", {"id": "a1", "version": 1}, "ground"),
-    *((name, body, "body") for name in FORMS for body in ([], "x", None, 7731)),
+    *((name, wrong, "body") for name in FORMS for wrong in WRONG),
 ]
 
 

@@ -59,7 +59,8 @@ def test_following_equals_reading_anew(acts: list[tuple[str, tuple[str, dict[str
     town = fresh()
     first = town.registers
     before = copy.deepcopy(first)
-    follower, waiting = first, {}
+    follower = first
+    waiting: dict[tuple[str, str], str] = {}
     for operator, (name, body) in acts:
         try:
             record = town.act(operator, name, body)
