@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.consents.record import Record, in_force, period_of, plain_code, standing_facts
 from gateway.keys import Keys
-from gateway.model import Consent, Facts, Question, Term
+from gateway.model import Consent, Facts, Question, Term, now
 from gateway.store import Connection, PutConsent, Reserve, Store, consent_scope
 
 _NONCE = 12
@@ -137,8 +137,9 @@ class ConsentBook:
         held = await self.answering(question, subject, facts[0].consumer.id, moment)
         if held is None:
             return facts, None
+        read_at = max(moment, now())  # a consent given since the question came in has begun by now
         return [
-            replace(fact, consent=held.facts(fact.term, subject, own=own)) if fact.term is not None else fact
+            replace(fact, now=read_at, consent=held.facts(fact.term, subject, own=own) if fact.term else None)
             for fact in facts
         ], held
 
