@@ -15,6 +15,7 @@ import typer
 from typer.main import get_command
 
 from gateway.cli import (
+    agreement_papers,
     agreements,
     connectors,
     consents,
@@ -49,6 +50,8 @@ app.add_typer(key_files.app, name="keys")
 for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
     app.add_typer(getattr(registers, _name), name=_name)
 app.add_typer(connectors.app, name="connector")
+for _name in ("narrow", "expiring", "from_template", "render"):
+    agreements.app.command(_name.replace("_", "-"))(getattr(agreement_papers, _name))
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(policies.app, name="policy")
 log.app.command("verify")(verification.verify_log)
