@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from gateway.errors import LogUnavailable
 from gateway.store import AlreadyInUse, Connection, Store, writer
+from tests.databases import fresh
 from tests.store.conftest import Gate, Note
 
 SOON = 10.0
@@ -191,6 +194,42 @@ async def test_a_full_disk_is_unavailable_and_then_again_available(sqlite_url: s
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         store.close()
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """No file of the folder may be written, by root neither: as root this process is nobody for a while."""
+    files, parents = sorted(folder.iterdir()), [path for path in folder.parents if path.stat().st_uid == os.geteuid()]
+    modes = {path: path.stat().st_mode for path in [*files, folder, *parents]}
+    for path in parents:
+        path.chmod(modes[path] | 0o011)
+    for path in files:
+        path.chmod(0o444)
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    try:
+        if root:
+            os.seteuid(65534)
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        for path, mode in modes.items():
+            path.chmod(mode)
+
+
+async def test_a_read_only_database_is_unavailable_and_then_again_available(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    with fresh("sqlite", folder) as url:
+        store = Store(url)
+        try:
+            with read_only(folder):
+                for _ in range(3):
+                    assert await outcome(store.append([Note()])) is LogUnavailable
+            assert (await soon(store.append([Note()]))).indexes == (0,)
+        finally:
+            store.close()
 
 
 async def test_a_database_that_may_grow_no_more_is_unavailable(
