@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.catalogue import digest_of
 from gateway.errors import Conflict, Denied, MalformedRequest, NotFound
@@ -18,6 +20,19 @@ from tests.registers.town import Town, form, key, registration, settled
 @pytest.fixture
 def town() -> Town:
     return settled()
+
+
+@pytest.fixture(scope="module")
+def narrowable() -> Town:
+    """An agreement with something to take away."""
+    town = settled()
+    terms = [
+        good_term(OLD_AGE, FIELDS[:3], id="t1", quota_per_day=20),
+        good_term(OLD_AGE, FIELDS[:1], id="t2", officer_required=True),
+    ]
+    town.act("dopa-1", "agreement.propose", form("new", terms=terms))
+    town.act("dopa-2", "agreement.approve", {"id": "new", "version": 1})
+    return town
 
 
 CONFLICTS: list[tuple[str, str, dict[str, Any]]] = [
@@ -141,6 +156,81 @@ def test_who_approves_a_version_approves_the_form_that_they_read(town: Town) -> 
     assert again["pending"]["version"] == 3
     approved = town.act("dopa-2", "agreement.approve", {"id": "new", "version": 3})
     assert (approved["status"], approved["version"], approved["added_by"]) == ("active", 3, "dopa-1")
+
+
+def test_narrowing_ends_what_was_proposed_before_it(town: Town) -> None:
+    """Approved later, it would undo what is narrowed now; and its number is not given again."""
+    town.act("city-1", "agreement.propose", form("active", terms=[good_term(OLD_AGE, ["date_of_birth"])]))
+    less = {"id": "active", "version": 1, "reason": "x", "terms": [{"id": "t1", "quota_per_day": 5}]}
+    narrowed = town.act("city-1", "agreement.narrow", less)
+    assert (narrowed["version"], narrowed["pending"], narrowed["terms"][0]["quota_per_day"]) == (3, None, 5)
+    with pytest.raises(Conflict):
+        town.tried("dopa-2", "agreement.approve", {"id": "active", "version": 2})
+    with pytest.raises(Conflict):  # of a version that is no longer the present one
+        town.tried("dopa-1", "agreement.narrow", {**less, "terms": [{"id": "t1", "quota_per_day": 4}]})
+
+
+SPANS = st.none() | st.integers(-40, 320)
+FIELDS = ["life_status", "date_of_birth", "first_name", "last_name"]
+
+
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(
+    first=SPANS,
+    last=SPANS,
+    clients=st.none() | st.lists(st.sampled_from(["city-a-welfare", "city-b-welfare"]), min_size=1, max_size=2),
+    drop=st.lists(st.sampled_from(["t1", "t2", "t3"]), max_size=2),
+    fields=st.none() | st.lists(st.sampled_from(FIELDS), min_size=1, max_size=3, unique=True),
+    quota=st.none() | st.integers(1, 30),
+    demanded=st.sampled_from([None, True]),
+)
+def test_narrowing_never_widens(
+    narrowable: Town,
+    first: int | None,
+    last: int | None,
+    clients: list[str] | None,
+    drop: list[str],
+    fields: list[str] | None,
+    quota: int | None,
+    demanded: bool | None,
+) -> None:
+    today = date.today()
+    change = {"id": "t1", "fields": fields, "quota_per_day": quota, "officer_required": demanded}
+    body = {"id": "new", "version": 1, "reason": "x", "drop_terms": drop, "terms": [change], "clients": clients}
+    body |= {name: str(today + timedelta(days=n)) for name, n in (("from", first), ("to", last)) if n is not None}
+    old = narrowable.registers.records["agreement"]["new"]
+    try:
+        new = narrowable.tried("dopa-1", "agreement.narrow", body)
+    except (Conflict, MalformedRequest, NotFound):
+        return
+    assert old["period"]["from"] <= new["period"]["from"] <= new["period"]["to"] <= old["period"]["to"]
+    assert not old["clients"] or set(new["clients"]) <= set(old["clients"])
+    terms = {term["id"]: term for term in old["terms"]}
+    assert new["terms"]
+    for term in new["terms"]:
+        before = terms[term["id"]]
+        assert set(term["fields"]) <= set(before["fields"])
+        assert term["quota_per_day"] is None or term["quota_per_day"] <= (before["quota_per_day"] or 10**9)
+        assert before["quota_per_day"] is None or term["quota_per_day"] is not None
+        assert term["officer_required"] >= before["officer_required"]
+        same = ("purpose", "lawful_basis", "sensitive_basis", "authority", "notice", "oia_ground", "secrecy_release")
+        assert all(term[name] == before[name] for name in same)
+    same = ("id", "service", "consumer", "source", "status", "onward_sharing", "controller")
+    assert all(new[name] == old[name] for name in same)
+
+
+def test_a_rights_request_is_closed_once(town: Town) -> None:
+    request = {"id": "r1", "agency": "dopa", "right": "access", "subject": "ab" * 32, "received": "2026-11-01"}
+    assert town.act("dpo", "rights.add", request)["due"] == "2026-12-01"
+    with pytest.raises(Conflict):
+        town.tried("dpo", "rights.add", request)
+    with pytest.raises(MalformedRequest):
+        town.tried("dpo", "rights.add", {**request, "id": "r2", "received": "2026-11-21"})
+    assert town.act("dopa-1", "rights.answer", {"id": "r1", "answer": "a copy was sent"})["status"] == "answered"
+    for again in ("answer", "reject"):
+        body = {"id": "r1", "answer" if again == "answer" else "ground": "once more"}
+        with pytest.raises(Conflict):
+            town.tried("dpo", f"rights.{again}", body)
 
 
 def test_a_refused_proposal_is_no_agreement(town: Town) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.errors import GatewayError
 from gateway.registers import Registers
 from tests.harness import HOUSE, OLD_AGE, PERSON, term, title
-from tests.registers.town import Town, form, key, settled
+from tests.registers.town import form, key, settled
 
 NAMES = ("active", "to-suspend", "suspended", "to-refuse", "proposed", "new")
 ACTS: list[tuple[str, dict[str, Any]]] = [
@@ -39,24 +38,13 @@ ACTS: list[tuple[str, dict[str, Any]]] = [
 OPERATORS = ("admin", "dopa-1", "dopa-2", "city-1")
 
 
-@cache
-def beginning() -> Town:
-    return settled()
-
-
-def fresh() -> Town:
-    town = copy.copy(beginning())
-    town.rows = dict(town.rows)
-    return town
-
-
 @settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     acts=st.lists(st.tuples(st.sampled_from(OPERATORS), st.sampled_from(ACTS)), min_size=1, max_size=25),
     together=st.integers(1, 7),
 )
 def test_following_equals_reading_anew(acts: list[tuple[str, tuple[str, dict[str, Any]]]], together: int) -> None:
-    town = fresh()
+    town = settled()
     first = town.registers
     before = copy.deepcopy(first)
     follower = first
@@ -80,13 +68,13 @@ def test_following_equals_reading_anew(acts: list[tuple[str, tuple[str, dict[str
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
-    rows = [(*row, text) for row, text in beginning().rows.items()]
-    revision = beginning().registers.revision
+    rows = [(*row, text) for row, text in settled().rows.items()]
+    revision = settled().registers.revision
     assert Registers().with_rows(rows[::-1], revision) == Registers().with_rows(rows, revision)
 
 
 def test_what_is_found_between_two_parties() -> None:
-    town = fresh()
+    town = settled()
     a, b = town.registers.agencies["city-a"], town.registers.agencies["city-b"]
     assert b.groups == {"cities"}
     assert [one.id for one in town.registers.standing(PERSON, a)] == ["active", "to-suspend", "suspended"]

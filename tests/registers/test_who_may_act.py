@@ -49,6 +49,8 @@ def other_policies(town: Town) -> dict[str, Any]:
     return {"document": changed}
 
 
+FEWER = {"version": 1, "reason": "not needed", "terms": [{"id": "t1", "officer_required": True}]}
+REQUEST = {"agency": "dopa", "right": "access", "subject": "ab" * 32, "received": "2026-11-01"}
 MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("agency.add", "", {"id": "new", "title": title("new")}, ADMINS),
     ("agency.suspend", "a source", {"id": "dopa"}, ADMINS | DOPA),
@@ -96,6 +98,11 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("agreement.suspend", "", {"id": "to-suspend", "reason": "x"}, ADMINS | DOPA),
     ("agreement.resume", "", {"id": "suspended", "reason": "x"}, DOPA),
     ("agreement.revoke", "", {"id": "active", "reason": "x"}, DOPA),
+    ("agreement.narrow", "", {**FEWER, "id": "to-suspend"}, DOPA | CITY),
+    ("agreement.narrow", "of a group", {**FEWER, "id": "of-cities"}, DOPA),
+    ("rights.add", "", {**REQUEST, "id": "r-new"}, DOPA | {"dpo"}),
+    ("rights.answer", "", {"id": "r-open", "answer": "a copy was sent"}, DOPA | {"dpo"}),
+    ("rights.reject", "", {"id": "r-open", "ground": "no record is held"}, DOPA | {"dpo"}),
     ("policies.propose", "", other_policies, ADMINS),
     ("policies.approve", "", lambda town: {"digest": pending_digest(town)}, {"admin-2"}),
 ]
@@ -118,6 +125,9 @@ def town() -> Town:
     town.operator("auditor-2", "auditor")
     town.act("admin", "operator.suspend", {"id": "auditor-2"})
     town.act("admin", "policies.propose", other_policies(town))
+    town.act("dopa-1", "agreement.propose", form("of-cities", consumer={"group": "cities"}))
+    town.act("dopa-2", "agreement.approve", {"id": "of-cities", "version": 1})
+    town.act("dpo", "rights.add", {**REQUEST, "id": "r-open"})
     return town
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
 from typing import Any
 
 import orjson
@@ -15,6 +17,11 @@ from tests.harness import HOUSE, OLD_AGE, PERSON, ROOT, agreement, registration_
 
 NOW = "2026-11-20T04:17:08.123Z"
 CONSENTED = "education.scholarship"
+
+
+@cache
+def _services(registration: bytes) -> tuple[Service, ...]:
+    return services_of(orjson.loads(registration))
 
 
 def key(kid: str = "k1") -> dict[str, Any]:
@@ -37,8 +44,8 @@ class Town:
     def services(self) -> dict[str, Service]:
         """What is approved."""
         connectors = self.registers.records["connector"].values()
-        approved = [record["registration"] for record in connectors if record["registration"]]
-        return {service.id: service for registration in approved for service in services_of(registration)}
+        approved = [orjson.dumps(record["registration"]) for record in connectors if record["registration"]]
+        return {service.id: service for registration in approved for service in _services(registration)}
 
     def put(self, record: Record) -> None:
         """Stores a record as the database would: as JSON."""
@@ -73,6 +80,7 @@ class Town:
         return record
 
 
+@cache
 def registration(variant: int = 0) -> dict[str, Any]:
     """dopa's, at an address of its own for each variant."""
     return registration_of("dopa", f"http://127.0.0.1:{9000 + variant}")
@@ -84,7 +92,17 @@ def form(name: str, **more: Any) -> dict[str, Any]:
 
 
 def settled() -> Town:
-    """Everyone there is: an admin and a second, auditor, dpo, two owners of dopa, one of city-a and of nhso."""
+    """Everyone there is: an admin and a second, auditor, dpo, two owners of dopa, one of city-a and of nhso.
+
+    Each call gives a town of its own; they grow from the same, as registers are values.
+    """
+    town = copy.copy(_settled())
+    town.rows = dict(town.rows)
+    return town
+
+
+@cache
+def _settled() -> Town:
     town = Town()
     town.operator("admin", "admin")
     town.operator("admin-2", "admin")
