@@ -27,6 +27,12 @@ def leaf_hash(entry: bytes) -> bytes:
     return _sha256(b"\x00" + entry).digest()
 
 
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """The hashes of many leaves."""
+    sha256 = _sha256
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of a node over its two halves."""
     return _sha256(b"\x01" + left + right).digest()
@@ -68,12 +74,6 @@ class Range:
             rest >>= 1
         roots.append(root)
         self.size += 1 << height
-
-    def copy(self) -> Range:
-        """A range that grows on its own from here."""
-        twin = Range()
-        twin.size, twin._roots = self.size, list(self._roots)
-        return twin
 
     def root(self) -> bytes:
         """The root of the tree as it is now."""

@@ -22,9 +22,9 @@ from gateway.exchangelog.entry import BrokenEntry, open_entry
 from gateway.exchangelog.vault import Vault
 from gateway.store import Connection
 from gateway.tlog.checkpoint import Checkpoint, open_checkpoint
-from gateway.tlog.merkle import Range, leaf_hash, perfect_root
+from gateway.tlog.merkle import Range, leaf_hash, leaf_hashes, perfect_root
 from gateway.tlog.note import NoteError, VerifierKey
-from gateway.tlog.tiles import HASH, WIDTH, split
+from gateway.tlog.tiles import HASH, HEIGHT, WIDTH, split
 from gateway.verification.contents import Contents
 from gateway.verification.findings import Report
 
@@ -181,9 +181,7 @@ class _Tree:
 
     def add(self, entry: bytes) -> None:
         """The next entry's 32 bytes."""
-        leaf = leaf_hash(entry)
-        self._range.add(leaf)
-        self._tile.append(leaf)
+        self._tile.append(entry)
         self.size += 1
         if len(self._tile) == WIDTH:
             self._close_tile()
@@ -194,6 +192,8 @@ class _Tree:
 
     def _compare(self) -> None:
         """The root as it is now, with what was signed and what was seen of this size."""
+        for entry in self._tile[self._range.size % WIDTH :] if self._range.size < self.size else ():
+            self._range.add(leaf_hash(entry))
         root = self._range.root()
         if self._seen is not None and self._seen.size == self.size and self._seen.root != root:
             self._report.fault(f"checkpoint {self.size}", "the log is another than the one seen before: a fork")
@@ -217,9 +217,15 @@ class _Tree:
             self._report.fault(f"checkpoint {size}", str(error))
 
     def _close_tile(self) -> None:
-        hashes, self._tile = self._tile, []
+        hashes, self._tile = leaf_hashes(self._tile), []
+        root = perfect_root(hashes)
+        if self._range.size % WIDTH:  # a checkpoint lay within the tile
+            for leaf in hashes[self._range.size % WIDTH :]:
+                self._range.add(leaf)
+        else:
+            self._range.add_subtree(HEIGHT, root)
         self._check_tile(0, self.size // WIDTH - 1, hashes)
-        self._raise(1, perfect_root(hashes))
+        self._raise(1, root)
 
     def _raise(self, level: int, root: bytes) -> None:
         row = self._above.setdefault(level, [])

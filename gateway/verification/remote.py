@@ -18,9 +18,9 @@ from pathlib import Path
 import orjson
 
 from gateway.tlog.checkpoint import Checkpoint, open_checkpoint
-from gateway.tlog.merkle import EMPTY_ROOT, Range, leaf_hash, perfect_root
+from gateway.tlog.merkle import EMPTY_ROOT, Range, leaf_hashes, perfect_root
 from gateway.tlog.note import NoteError, VerifierKey, parse_key
-from gateway.tlog.tiles import WIDTH, Tile, TileError, split, unbundle
+from gateway.tlog.tiles import HEIGHT, WIDTH, Tile, TileError, split, unbundle
 from gateway.verification.findings import Report
 
 Fetch = Callable[[str], bytes]
@@ -99,14 +99,20 @@ def _walk(fetch: Fetch, checkpoint: Checkpoint, before: Checkpoint | None, repor
         bundle = _got(fetch, Tile(None, tile.index, tile.width), report)
         hashes = _got(fetch, tile, report)
         started = time.perf_counter()
-        leaves = [leaf_hash(entry) for entry in _split(bundle, tile, report)]
+        leaves = leaf_hashes(_split(bundle, tile, report))
         _compare(tile, hashes, leaves, report, named=True)
-        for leaf in leaves:
-            tree.add(leaf)
-            if before is not None and tree.size == before.size and tree.root() != before.root:
-                report.fault(f"checkpoint {before.size}", "the log is another than the one seen before: a fork")
+        seen_at = before.size - tree.size if before is not None else -1
         if tile.width == WIDTH:
             level.append(perfect_root(leaves))
+        if tile.width == WIDTH and not 0 < seen_at < WIDTH:
+            tree.add_subtree(HEIGHT, level[-1])
+        else:
+            for leaf in leaves[: max(seen_at, 0)]:
+                tree.add(leaf)
+            _compare_seen(tree, before, report)
+            for leaf in leaves[max(seen_at, 0) :]:
+                tree.add(leaf)
+        _compare_seen(tree, before, report)
         report.count("entries", len(leaves))
         hashing += time.perf_counter() - started
     number = 1
@@ -122,6 +128,13 @@ def _walk(fetch: Fetch, checkpoint: Checkpoint, before: Checkpoint | None, repor
         report.fault(f"checkpoint {checkpoint.size}", "its root is not that of the entries")
     report.count("size", checkpoint.size)
     report.seconds["hashing"] = hashing
+
+
+def _compare_seen(tree: Range, before: Checkpoint | None, report: Report) -> None:
+    if before is not None and tree.size == before.size and tree.root() != before.root:
+        place = f"checkpoint {before.size}"
+        if place not in [finding.place for finding in report.findings]:
+            report.fault(place, "the log is another than the one seen before: a fork")
 
 
 def _row(level: int, size: int) -> list[Tile]:
