@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+import json
+from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import orjson
 import pytest
 from jose import jws as jose
@@ -13,6 +16,7 @@ from joserfc import jws
 from joserfc.errors import BadSignatureError
 
 from gateway.client import Answer, Problem
+from gateway.exchangelog import GROUPS
 from gateway.keys import import_key
 from tests.acceptance.trail import entries_since, on_record, size
 from tests.consents.desk_of_consents import (
@@ -81,7 +85,7 @@ def test_the_record_has_the_fields_of_the_standard(office: Office) -> None:
     assert ADULT not in str(given)
 
 
-def test_each_change_is_an_event_an_entry_and_a_count_of_the_person(office: Office) -> None:
+def test_each_change_is_an_event_an_entry_and_a_count_of_the_person(office: Office, repository: Path) -> None:
     purpose = office.own()
     start = size(office.gateway)
     consent = office.give(purpose, MINOR, age_band="adult")["consent"]["id"]
@@ -100,6 +104,9 @@ def test_each_change_is_an_event_an_entry_and_a_count_of_the_person(office: Offi
         assert after["subject"]["counter"] == before["subject"]["counter"] + 1
         assert after["subject"]["previous"] == before["entry"]
     assert done["consent"]["subject"]["pseudonym"] not in str(entries)
+    schema = jsonschema_rs.validator_for(json.loads((repository / "schemas" / "log-entry.v1.json").read_text()))
+    for entry in entries:
+        schema.validate({name: entry[name] for name in GROUPS})
     with office.gateway.as_(COLLECTOR) as desk, pytest.raises(Problem) as refused:
         desk.change_consent(consent, "resume")
     assert refused.value.status == 409
