@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,11 +12,14 @@ from gateway.cli.acts import given, perform
 from gateway.cli.agreements import Yes, confirmed
 from gateway.cli.connection import Remote, local, remote
 from gateway.cli.connector_folders import read_registration
-from gateway.cli.failures import Refused
+from gateway.cli.connector_new import KINDS, write_folder
+from gateway.cli.failures import Refused, WrongUse
 from gateway.cli.output import Screen
 from gateway.cli.registers import Reason, register_app
 
 app = register_app("connector", "ตัวเชื่อมต่อหน่วยงานเจ้าของข้อมูล / Connectors", suspendable=False)
+
+_AGENCY_ID = re.compile(r"[a-z][a-z0-9]{1,31}(-[a-z0-9]+)*", re.ASCII)
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The agency's folder, with its agency.yaml.")]
 Agency = Annotated[str, typer.Argument(metavar="AGENCY")]
@@ -31,6 +35,36 @@ Endpoints = Annotated[
         help="Where the source really is, of all or of one service; may be repeated.",
     ),
 ]
+
+
+@app.command("new")
+@local
+def new(
+    screen: Screen,
+    agency: Agency,
+    kind: Annotated[str, typer.Option(help="What the source speaks: rest, soap or sql.")],
+    into: Annotated[Path, typer.Option(help="The folder that holds the agencies' folders.")] = Path("connectors"),
+    schemas: Schemas = None,
+) -> None:
+    """สร้างโฟลเดอร์ของหน่วยงานใหม่ / Writes a new agency's folder, which passes its own checks."""
+    if kind not in KINDS or _AGENCY_ID.fullmatch(agency) is None:
+        raise WrongUse(
+            "ระบุรหัสหน่วยงานเป็นตัวพิมพ์เล็ก และ --kind เป็น rest, soap หรือ sql",
+            "give the agency's id in lower case, and rest, soap or sql as --kind",
+        )
+    folder = into / agency
+    try:
+        written = write_folder(agency, kind, folder, schemas or into.resolve().parent / "schemas")
+    except OSError as error:
+        raise Refused(f"เขียนไฟล์ไม่ได้: {error.filename or error}", f"not written: {error.filename or error}") from None
+    registration = read_registration(folder, schemas=schemas)
+    found = {"agency": agency, "files": [str(path) for path in written], "digest": registration.digest}
+
+    def render() -> None:
+        screen.say("เขียนไฟล์แล้ว โปรดแก้ไขให้ตรงกับหน่วยงาน", "written: now make it say what is true of the agency")
+        screen.fields(found)
+
+    screen.show(found, render)
 
 
 @app.command("check")
