@@ -19,7 +19,7 @@ from tests.acceptance.trail import ask, entries_since, on_record, size
 from tests.harness import OLD_AGE, PERSON, Agency, RunningGateway, agree, agreement, term, title
 
 ELDER = population.story("elder")
-LATE = 0.6
+LATE = 1.0
 FIELDS = ["date_of_birth", "life_status"]
 _numbers = itertools.count()
 
