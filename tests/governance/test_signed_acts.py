@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from base64 import urlsafe_b64decode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -78,15 +77,19 @@ def part_of(jws: str) -> bytes:
     return urlsafe_b64decode(jws.split(".")[1] + "==")
 
 
-NOW = datetime.now(UTC)
+def moved(minutes: int) -> str:
+    """A time so far from when it is asked for."""
+    return timestamp(datetime.now(UTC) + timedelta(minutes=minutes))
+
+
 BAD: dict[str, dict[str, Any]] = {
-    "stale": {"time": timestamp(NOW - timedelta(minutes=6))},
-    "of the future": {"time": timestamp(NOW + timedelta(minutes=8))},
+    "stale": {"time": lambda: moved(-6)},
+    "of the future": {"time": lambda: moved(6)},
     "of long ago": {"time": "0001-01-01T00:00:00+14:00"},
     "of the end of time": {"time": "9999-12-31T23:59:59-14:00"},
-    "without an offset": {"time": NOW.replace(tzinfo=None).isoformat()},
+    "without an offset": {"time": lambda: moved(0).removesuffix("Z")},
     "without a time": {"time": ...},
-    "with a number for a time": {"time": int(time.time())},
+    "with a number for a time": {"time": 1_700_000_000},
     "with any text for a time": {"time": "now"},
     "for another gateway": {"audience": "https://other.example"},
     "for two gateways": {"audience": ["https://other.example"]},
@@ -108,7 +111,8 @@ BAD: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("case", BAD)
 def test_an_act_that_is(running_gateway: RunningGateway, case: str) -> None:
     name = fresh_id()
-    response = act(running_gateway, "agency.add", agency(name), change=BAD[case])
+    change = {key: value() if callable(value) else value for key, value in BAD[case].items()}
+    response = act(running_gateway, "agency.add", agency(name), change=change)
     refused(response, 400, "malformed_request")
     assert not present(running_gateway, "agency", name)
 

@@ -63,7 +63,7 @@ BAD_CLAIMS: dict[str, dict[str, Any]] = {
     "expired": {"exp": int(time.time()) - 60},
     "expired long ago": {"exp": 0},
     "never expires": {"exp": None},
-    "more than five minutes ahead": {"exp": int(time.time()) + 1000},
+    "more than five minutes ahead": {"exp": int(time.time()) + 7200},
     "a year ahead": {"exp": LATER},
     "not yet valid": {"nbf": LATER},
     "issued in the future": {"iat": LATER},
