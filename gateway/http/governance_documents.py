@@ -14,7 +14,7 @@ class ExplainBody(QuestionBody):
     no one's. `client`: an operator says for which client it asks; a client is itself.
     """
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"oneOf": [{}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"not": {"required": ["citizen_id", "juristic_id"]}})
     client: str = Field(default_factory=str, pattern=r"^[a-z0-9][a-z0-9._-]{1,63}$")
 
 

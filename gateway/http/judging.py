@@ -25,7 +25,7 @@ from gateway.http.governance_documents import ExplainBody, ExplanationBody, Fact
 from gateway.http.json import Json
 from gateway.http.reading import body_of, form_of
 from gateway.http.responses import BODY, LOG, SCOPE, answers, problems, takes
-from gateway.model import Caller, Client, Decision, now, timestamp
+from gateway.model import REGISTER_ID, Caller, Client, Decision, now, timestamp
 from gateway.policy import Judge
 from gateway.questions import question_of, read_object
 
@@ -57,7 +57,7 @@ def routes(edge: Edge) -> APIRouter:
                 "this needs the scope exchange, admin or audit", "ต้องมีขอบเขตสิทธิ์ exchange admin หรือ audit"
             )
         value = read_object(await body_of(request, edge.settings))
-        client = value.pop("client", None)
+        client = _client_named(value)
         question = question_of(value, sandbox=edge.settings.sandbox, about_someone=False)
         asker = _asker(edge, caller, client, question.service)
         decision = await edge.pipeline.explain(asker, question)
@@ -95,14 +95,24 @@ def routes(edge: Edge) -> APIRouter:
     return router
 
 
-def _asker(edge: Edge, caller: Caller, name: Any, service: str) -> Caller:
+def _client_named(value: dict[str, Any]) -> str:
+    """Takes `client` out of the question; empty where it names none."""
+    if "client" not in value:
+        return ""
+    name = value.pop("client")
+    if not isinstance(name, str) or REGISTER_ID.fullmatch(name) is None:
+        raise MalformedRequest("client has not the documented form", "รูปแบบ client ไม่ถูกต้อง")
+    return name
+
+
+def _asker(edge: Edge, caller: Caller, name: str, service: str) -> Caller:
     """The client whose question it is. Raises MalformedRequest, NotFound, Denied."""
     clients = edge.current.holding.registers.clients
     if caller.kind == "client":
-        if name is not None and name != caller.id:
+        if name and name != caller.id:
             raise _not_yours()
         return caller
-    if not isinstance(name, str):
+    if not name:
         raise MalformedRequest("an operator names the client", "ผู้ปฏิบัติงานต้องระบุ client")
     client = clients.get(name)
     if client is None:

@@ -87,7 +87,7 @@ def routes(edge: Edge) -> APIRouter:
     @router.post(
         "/v1/reports/proposals",
         responses=an_object("How long each proposal waited") | problems(*refused),
-        openapi_extra=takes(ProposalsReport, {"agency": "dopa"}),
+        openapi_extra=takes(ProposalsReport, {"agency": "city-chiangmai"}),
     )
     async def proposed(request: Request) -> Response:
         """How long each proposal of an agreement waited for its source, and each refusal with its ground."""
