@@ -20,6 +20,8 @@ import asyncio
 import datetime
 import decimal
 import re
+import threading
+import traceback
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -128,11 +130,10 @@ class SqlConnector:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sql-source")
         self._engine: Engine = create_engine(
             f"{self._database.dialect}://",
-            creator=self._database.connect,
+            creator=lambda: self._database.connect(_begun),
             poolclass=QueuePool,
             pool_size=threads,
             max_overflow=0,
-            pool_pre_ping=True,
             pool_recycle=_RECYCLE_SECONDS,
             hide_parameters=True,
             isolation_level="AUTOCOMMIT",
@@ -189,6 +190,17 @@ class SqlConnector:
         return {"rows": rows}
 
 
+_THREAD: Final = threading.local()
+"""`query`: what the thread is working on."""
+
+
+def _begun(connection: Any) -> None:
+    """A connection has been made, and is still to be looked at: it can be given up already."""
+    query: _Query | None = getattr(_THREAD, "query", None)
+    if query is not None:
+        query.begun(connection)
+
+
 class _Query:
     """One query in a thread, that another thread can give up."""
 
@@ -198,9 +210,27 @@ class _Query:
         self._connection: Any = None
         self._abandoned = False
         self._done = False
+        self._kept = True
 
     def run(self) -> list[dict[str, Any]] | Failure:
         """In a thread of the pool: the rows, or what went wrong (returned, so that no driver's text hangs on it)."""
+        _THREAD.query = self
+        try:
+            outcome = self._tried()
+            if isinstance(outcome, AgencyUnavailable) and self._kept and not self._abandoned:
+                outcome = self._tried()  # a kept connection that the database has closed meanwhile
+            return outcome
+        finally:
+            _THREAD.query = None
+
+    def begun(self, connection: Any) -> None:
+        """`connection` is what it waits for from now on."""
+        self._connection, self._kept = connection, False
+        if self._abandoned:
+            raise AgencyTimeout("late")
+
+    def _tried(self) -> list[dict[str, Any]] | Failure:
+        self._kept, self._done = True, False
         try:
             with self._engine.connect() as connection:
                 self._connection = connection.connection.driver_connection
@@ -218,7 +248,11 @@ class _Query:
         except SourceFault as known:
             return known
         except Exception as error:  # whatever a driver raises: only its kind is looked at
-            return failure_of(error)
+            failure = failure_of(error)
+            traceback.clear_frames(error.__traceback__)  # they hold half-made connections, and the identifier
+            return failure
+        finally:
+            self._connection = None
 
     def abandon(self) -> None:
         """Nobody waits for it any more: what it is waiting for ends."""

@@ -42,6 +42,9 @@ SELECT (SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication FROM p
 """Whether the account could change anything that is not its own temporary table."""
 
 
+Begun = Callable[[Any], None]
+
+
 class Database(Protocol):
     """One source's database."""
 
@@ -51,8 +54,11 @@ class Database(Protocol):
         """Lets go of what it holds besides connections."""
         ...
 
-    def connect(self) -> Any:
-        """A new DBAPI connection, shown to be unable to write. Raises SourceFault or the driver's error."""
+    def connect(self, begun: Begun) -> Any:
+        """A new DBAPI connection, shown to be unable to write. Raises SourceFault or the driver's error.
+
+        `begun` is told of it as soon as it can be interrupted.
+        """
         ...
 
     def interrupt(self, connection: Any) -> None:
@@ -85,7 +91,7 @@ class PostgresServer:
         if held is not None:
             os.close(held)
 
-    def connect(self) -> Any:
+    def connect(self, begun: Begun) -> Any:
         account = self._settings["account"]
         seconds = self._settings.get("statement_seconds", _STATEMENT_SECONDS)
         connection = psycopg.connect(
@@ -103,6 +109,7 @@ class PostgresServer:
             **self._tls(),
         )
         try:
+            begun(connection)
             row = connection.execute(_CAN_WRITE).fetchone()
         except BaseException:
             connection.close()
@@ -145,7 +152,7 @@ class SqliteFile:
     def close(self) -> None:
         return None
 
-    def connect(self) -> Any:
+    def connect(self, begun: Begun) -> Any:
         folder = Path(resolved(self._secret, self._settings["folder"])).resolve()
         path = self._path.resolve()
         if not path.is_relative_to(folder):

@@ -1,1 +1,1 @@
-"""The agency `police`: agency.yaml says all that the gateway needs; sandbox.py stands in for the agency's own system."""
+"""The agency `police`: agency.yaml says all that the gateway needs; sandbox.py stands in for its own system."""
