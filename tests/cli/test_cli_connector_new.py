@@ -1,0 +1,34 @@
+"""`linkage connector new`: what it writes passes its own checks; what is there already stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.mark.parametrize("kind", ["rest", "soap", "sql"])
+def test_a_new_folder_passes_its_own_checks(linkage: Any, tmp_path: Path, kind: str) -> None:
+    ran = linkage("connector", "new", "my-agency", "--kind", kind, "--into", tmp_path / "connectors", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    told = json.loads(ran.out)
+    assert all(Path(file).is_file() for file in told["files"])
+    checked = linkage("connector", "check", tmp_path / "connectors" / "my-agency", "--json")
+    assert checked.code == 0
+    assert json.loads(checked.out)["digest"] == told["digest"]
+    example = json.loads((tmp_path / "connectors" / "my-agency" / "examples" / "person.json").read_text())
+    assert example["record"] == {"full_name": "สมมุติ จำลอง", "date_of_birth": "1957-03"}
+    again = linkage("connector", "new", "my-agency", "--kind", kind, "--into", tmp_path / "connectors")
+    assert again.code == 1
+    assert "__init__.py" in again.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("X", "--kind", "rest"), ("ok", "--kind", "telex"), ("../up", "--kind", "sql"), ("ok",)]
+)
+def test_wrong_use(linkage: Any, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ran = linkage("connector", "new", *arguments, "--into", tmp_path / "connectors")
+    assert ran.code == 2
+    assert not (tmp_path / "connectors").exists()
