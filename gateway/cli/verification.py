@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import httpx
 import typer
 
-from gateway.cli.connection import local
+from gateway.cli.connection import Remote, local, remote
 from gateway.cli.failures import REFUSED, Refused, WrongUse
 from gateway.cli.local import read_settings
-from gateway.cli.output import Screen
+from gateway.cli.output import Screen, json_text
 from gateway.tlog.note import NoteError, VerifierKey, parse_key
 from gateway.verification.findings import Report
 
@@ -32,6 +32,20 @@ Wanted = Annotated[int, typer.Option("--witnesses", min=0, help="How many of the
 @proof.callback()
 def _proof() -> None:
     """หลักฐานการแลกเปลี่ยน / Proofs of exchanges"""
+
+
+@proof.command("fetch")
+@remote
+def fetch_proof(
+    remote: Remote,
+    exchange_id: Annotated[str, typer.Argument(metavar="EXCHANGE_ID", help="ex_….")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+) -> None:
+    """ขอหลักฐานของรายการแลกเปลี่ยน / Gets the proof document of an exchange that is one's own to see, into a file."""
+    document = remote.gateway.proof(exchange_id)
+    out.write_text(json_text(document) + "\n", encoding="utf-8")
+    body = {"exchange_id": exchange_id, "file": str(out)}
+    remote.screen.show(body, lambda: remote.screen.say(f"บันทึกหลักฐานไว้ที่ {out}", f"the proof is in {out}"))
 
 
 @proof.command("verify")

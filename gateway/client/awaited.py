@@ -93,6 +93,10 @@ class AsyncGateway:
         """As `Gateway.audited`."""
         return await self._run(self._session.audited(exchange_id))
 
+    async def proof(self, exchange_id: str) -> Json:
+        """As `Gateway.proof`."""
+        return await self._run(self._session.proof(exchange_id))
+
     async def entries(self, after: int | None = None, limit: int | None = None) -> Json:
         """As `Gateway.entries`."""
         return await self._run(self._session.entries(after, limit))

@@ -93,6 +93,10 @@ class Gateway:
         """One exchange with what its entries hold, for an auditor. GET /v1/audit/exchanges/{id}"""
         return self._run(self._session.audited(exchange_id))
 
+    def proof(self, exchange_id: str) -> Json:
+        """That an exchange is in the log, to be checked offline. GET /v1/exchanges/{id}/proof"""
+        return self._run(self._session.proof(exchange_id))
+
     def entries(self, after: int | None = None, limit: int | None = None) -> Json:
         """The log's entries from the index `after` on: {"entries", "next"}. GET /v1/audit/entries"""
         return self._run(self._session.entries(after, limit))

@@ -188,6 +188,10 @@ class Session:
         """One exchange with what its entries hold."""
         return self._get("audit", path_of("v1", "audit", "exchanges", exchange_id))
 
+    def proof(self, exchange_id: str) -> Flow[Json]:
+        """The proof document of an exchange."""
+        return self._get(ANY, path_of("v1", "exchanges", exchange_id, "proof"))
+
     def entries(self, after: int | None, limit: int | None) -> Flow[Json]:
         """A page of the log's entries from the index `after` on: {"entries", "next"}."""
         query = {name: int(value) for name, value in (("after", after), ("limit", limit)) if value is not None}

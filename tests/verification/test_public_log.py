@@ -190,7 +190,9 @@ def test_log_verify_from_afar_remembers(
 def test_proof_verify_offline(gateway: RunningGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = proof(gateway, asked(gateway)["exchange_id"]).json()
     file, key_file = tmp_path / "exchange.json", tmp_path / "log.vkey"
-    file.write_text(json.dumps(document))
+    own = ["--url", gateway.url, "--as", "city-a-welfare", "--key", str(gateway.keys / "city-a-welfare.jwk")]
+    assert cli.run(["proof", "fetch", document["exchange_id"], "--out", str(file), *own]) == 0
+    assert json.loads(file.read_text())["entries"][0]["groups"] == document["entries"][0]["groups"]
     key_file.write_text(vkey(gateway) + "\n")
     assert cli.run(["proof", "verify", str(file)]) == 2
     assert cli.run(["proof", "verify", str(file), "--vkey", str(key_file)]) == 0
