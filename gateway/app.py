@@ -29,12 +29,14 @@ from gateway.http.application import application
 from gateway.http.edge import Edge
 from gateway.http.turned_away import TurnedAway
 from gateway.identity import Identity
+from gateway.judgement import Judging
 from gateway.keys import Keys, new_key, public_key, read_key, write_key
 from gateway.model import Service, now, timestamp
 from gateway.observe import Metrics, configure, logger
 from gateway.pipeline import Pipeline
 from gateway.plugin import Connector
 from gateway.policy import PolicySet
+from gateway.recording import Recording
 from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
 from gateway.seal import Sealer
@@ -99,7 +101,14 @@ def build(settings: Settings) -> ASGIApp:
         published=published,
         identity=identity,
         pipeline=Pipeline(
-            current, store, log, identity, sources, Minimiser(), Sealer(keys), consents, settings.sandbox
+            current,
+            identity,
+            Judging(store, consents),
+            Recording(store, log),
+            sources,
+            Minimiser(),
+            Sealer(keys),
+            settings.sandbox,
         ),
         consenting=Consenting(current, store, log, consents, keys, issuer=settings.issuer, sandbox=settings.sandbox),
         governance=Governance(current, store, log, keys, audience=settings.issuer),

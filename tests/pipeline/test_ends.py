@@ -22,10 +22,12 @@ from gateway.current import Current
 from gateway.errors import GatewayError, GatewayFailed, LogUnavailable, Overloaded
 from gateway.exchangelog import ExchangeLog
 from gateway.identity import Identity
+from gateway.judgement import Judging
 from gateway.keys import Keys, read_key
 from gateway.model import Service
 from gateway.pipeline import ATTEMPTS, Incoming, Pipeline
 from gateway.plugin import Ask, Record
+from gateway.recording import Recording
 from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
 from gateway.seal import Sealer
@@ -68,13 +70,12 @@ class Bench:
         self.minimiser = Minimiser()
         self.pipeline = Pipeline(
             self.current,
-            self.store,
-            self.log,
             self.identity,
+            Judging(self.store, ConsentBook(keys, self.store)),
+            Recording(self.store, self.log),
             self,  # type: ignore[arg-type]
             self.minimiser,
             Sealer(keys),
-            ConsentBook(keys, self.store),
             True,
         )
         self.token = ""

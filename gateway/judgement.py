@@ -1,0 +1,124 @@
+"""Routing and judging: which service is asked, the facts of the question as it stands now, and the decision.
+
+Judging asks no source, records nothing and takes from no quota. So the same code decides a question, judges it
+once more before an answer is released, and explains a decision that nobody acts on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.consents import ConsentBook, Held
+from gateway.current import Holding
+from gateway.errors import Denied, GatewayError, QuotaExceeded, UnknownField, UnknownService
+from gateway.model import Caller, Decision, Facts, Question, Service, bangkok_day, now
+from gateway.policy import QUOTA_CODES, officer_quota_key, term_quota_key
+from gateway.registers import candidates
+from gateway.store import REGISTERS, Store, consent_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A decision with what it rests on: the holding, the candidates' facts, the consent; and what it took."""
+
+    holding: Holding
+    service: Service
+    decision: Decision
+    facts: list[Facts]
+    consent: Held | None
+    microseconds: int
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """Scope -> revision of all that must not have moved when the decision is recorded or acted on."""
+        unmoved = {REGISTERS: self.holding.registers.revision}
+        decision = self.decision
+        if decision.permit and decision.consent_id is not None and decision.consent_revision is not None:
+            unmoved[consent_scope(decision.consent_id)] = decision.consent_revision
+        return unmoved
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Judges questions. Reads today's quotas and the citizen's consent, where the agreement's term needs them."""
+
+    store: Store
+    consents: ConsentBook
+
+    async def judge(
+        self, holding: Holding, caller: Caller, question: Question, *, standing: Decision | None = None
+    ) -> Judgement:
+        """The decision on what holds. Raises UnknownService or UnknownField where there is nothing to judge.
+
+        `standing`: an earlier decision on the same question, judged anew: by its own agreement term and no
+        other, and with one of today's counts its own.
+        """
+        begun, moment = time.perf_counter(), now()
+        own = 0 if standing is None else 1
+        service = route(holding, question)
+        facts = candidates(holding.registers, caller, service, question, moment)
+        if standing is not None:
+            facts = _on_the_term_of(standing, facts)
+        facts = [await self._with_quotas(fact, moment, own) for fact in facts]
+        facts, consent = await self.consents.joined(facts, question, moment, own=own)
+        decision = holding.judge.judge(facts)
+        return Judgement(holding, service, decision, facts, consent, round((time.perf_counter() - begun) * 1e6))
+
+    async def _with_quotas(self, fact: Facts, moment: datetime, own: int) -> Facts:
+        """The fact with what is used of the term's quotas today, this exchange's `own` share left out."""
+        agreement, term, officer = fact.agreement, fact.term, fact.officer
+        if agreement is None or term is None:
+            return fact
+        day, used, officer_used = bangkok_day(moment), 0, 0
+        if term.quota_per_day:
+            used = await self.store.quota_used(term_quota_key(agreement.id, term.id), day)
+        if term.quota_per_officer_per_day and officer is not None:
+            key = officer_quota_key(agreement.id, term.id, fact.client.id, officer.code)
+            officer_used = await self.store.quota_used(key, day)
+        if not used and not officer_used:
+            return fact
+        return replace(fact, quota_used=max(used - own, 0), officer_quota_used=max(officer_used - own, 0))
+
+
+def route(holding: Holding, question: Question) -> Service:
+    """The service that the question is for. Raises UnknownService, UnknownField."""
+    service = holding.services.get(question.service)
+    if service is None:
+        raise UnknownService
+    if service.identifier_kind is not question.identifier_kind:
+        raise UnknownField(
+            f"this service asks by {service.identifier_kind.value}",
+            f"บริการนี้ต้องระบุ {service.identifier_kind.value}",
+        )
+    unknown = [name for name in question.fields or () if name not in service.fields]
+    if unknown:
+        raise UnknownField(
+            f"{len(unknown)} of the named fields are not in the service's schema: see its schema",
+            f"มีรายการข้อมูล {len(unknown)} รายการที่ไม่อยู่ในสคีมาของบริการ",
+        )
+    return service
+
+
+def refusal(decision: Decision) -> GatewayError:
+    """The error for a denial: 429 where the quota is the sole reason, else 403."""
+    if decision.reasons and all(reason.code in QUOTA_CODES for reason in decision.reasons):
+        return QuotaExceeded(decision.reasons, retry_after=_seconds_to_midnight())
+    return Denied(decision.reasons)
+
+
+def _on_the_term_of(decision: Decision, facts: list[Facts]) -> list[Facts]:
+    """Those of the decision's own agreement term; where that is gone, facts that lack it and so refuse."""
+    agreement = [fact for fact in facts if fact.agreement is not None and fact.agreement.id == decision.agreement]
+    term = [fact for fact in agreement if fact.term is not None and fact.term.id == decision.term]
+    if term:
+        return term
+    if agreement:
+        return [replace(agreement[0], term=None)]
+    return [replace(facts[0], agreement=None, term=None)]
+
+
+def _seconds_to_midnight() -> int:
+    """Until the Asia/Bangkok day ends and the quotas start anew."""
+    return 86400 - int(time.time() + 7 * 3600) % 86400
