@@ -16,6 +16,7 @@ from gateway.observe import Metrics
 from gateway.store import Connection, Outdated, PutCheckpoint
 from gateway.tlog import merkle, tiles
 from gateway.tlog.checkpoint import open_checkpoint
+from gateway.verification.database import verify_database
 
 
 async def append(book: Any, count: int) -> None:
@@ -149,3 +150,23 @@ async def test_a_forgotten_month_keeps_its_place(book: Any) -> None:
     document = await Published(book.store, checkpoints, Vault(book.keys.master)).proof(exchange, [{"index": 0}])
     assert document["entries"][0]["groups"] is None
     assert document["entries"][0]["proof"].startswith("c2sp.org/tlog-proof@v1\nindex 0\n")
+
+
+async def test_the_verifier_reads_both_databases(book: Any) -> None:
+    checkpoints = checkpoints_of(book)
+    first, second = await book.decide(), await book.decide()
+    await book.close(first)
+    await append(book, 400)
+    await checkpoints.sign()
+    built(book)
+    connection = Connection(book.url, read_only=True)
+    report = verify_database(connection, checkpoints.verifier, book.keys.master)
+    assert report.findings == []
+    assert (report.counts["counted"], report.counts["tiles"]) == (2, 2)
+    assert [note for note in report.notes if second in note]  # still open, and said so
+    connection.close()
+    connection = Connection(book.url)
+    connection.run("DELETE FROM log_entries WHERE idx = 100")
+    report = verify_database(connection, checkpoints.verifier, book.keys.master)
+    assert report.findings[0].place == "entry 100"
+    connection.close()
