@@ -53,7 +53,7 @@ def service(**connector: Any) -> Service:
     return replace(PERSON, connector={**PERSON.connector, **connector})
 
 
-PERSON, _ = services_of(read_folder(ROOT / "connectors/dopa", ROOT / "schemas").as_json())
+PERSON, *_ = services_of(read_folder(ROOT / "connectors/dopa", ROOT / "schemas").as_json())
 
 
 def test_the_shared_kind_is_installed() -> None:

@@ -36,7 +36,7 @@ HOURS: dict[str, Any] = {
     ],
 )
 def test_hours(moment: str, is_open: bool) -> None:
-    service, _ = services_of(read_folder(ROOT / "connectors/dopa", ROOT / "schemas").as_json())
+    service, *_ = services_of(read_folder(ROOT / "connectors/dopa", ROOT / "schemas").as_json())
     local = datetime.fromisoformat(moment).replace(tzinfo=BANGKOK)
     assert open_now(replace(service, hours=HOURS), local) is is_open
     assert open_now(replace(service, hours=HOURS), local.astimezone(UTC)) is is_open

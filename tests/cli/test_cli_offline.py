@@ -107,7 +107,7 @@ def test_a_new_key_is_for_its_owner_only(linkage: Any, tmp_path: Path, algorithm
 def test_an_agencys_folder_is_checked(linkage: Any, repository: Path, tmp_path: Path) -> None:
     ran = linkage("connector", "check", repository / "connectors" / "dopa", "--json")
     assert ran.code == 0
-    assert ran.json["services"] == ["dopa.person.v1", "dopa.house.v1"]
+    assert ran.json["services"] == [f"dopa.{name}.v1" for name in ("person", "house", "name-change", "marriage")]
     assert len(ran.json["digest"]) == 64
     shutil.copytree(repository / "connectors" / "dopa", tmp_path / "connectors" / "dopa")
     broken = tmp_path / "connectors" / "dopa" / "agency.yaml"
