@@ -3,12 +3,13 @@
 #   make demo [ARGS=--once]   the whole gateway with made-up agencies and people
 #   make test  make check     the tests; style, types and the layers
 #   make bench                how fast it is here
+#   make openapi              writes openapi/gateway.v1.yaml anew, after a route has changed
 #   make lock                 pins the dependencies anew
 #   make clean                removes what the others made
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench openapi lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -62,6 +63,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	@exec $(BIN)/python -m bench.run $(ARGS)
+
+openapi: $(STAMP)
+	$(BIN)/python -m gateway.http.openapi_file openapi/gateway.v1.yaml
 
 # Two locks: everything (for work on it), and what the image needs to build and serve.
 lock:

@@ -151,15 +151,16 @@ def origin_of(settings: Settings) -> str:
 
 
 def serve(settings: Settings) -> None:
-    """Runs the gateway until SIGTERM or Ctrl-C, finishing what is in flight. Raises NotInitialised."""
+    """Runs the gateway until SIGTERM or Ctrl-C, finishing what is in flight. Raises NotInitialised, AlreadyInUse."""
     configure(settings.log_level)
     if not settings.keys.exists():
         raise NotInitialised(f"no keys at {settings.keys}: run `linkage init` first")
+    config = server_config(settings)  # takes the lock of an embedded database, before anything is migrated
     if settings.database.startswith("sqlite"):
         upgrade(settings.database)
     elif not is_current(settings.database):
         raise NotInitialised("the database lacks migrations: run `linkage db upgrade` first")
-    uvicorn.Server(server_config(settings)).run()
+    uvicorn.Server(config).run()
 
 
 def server_config(settings: Settings) -> uvicorn.Config:

@@ -42,6 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(local.init)
+app.add_typer(local.database, name="db")
 app.command()(local.serve)
 app.command()(local.demo)
 app.command("apply")(onboarding.apply)

@@ -1,4 +1,4 @@
-"""`linkage init|serve|demo`: the commands that touch the machine itself."""
+"""`linkage init|serve|demo|db upgrade`: the commands that touch the machine itself."""
 
 from __future__ import annotations
 
@@ -53,6 +53,20 @@ def init(
     screen.show(body, render)
 
 
+database = typer.Typer(help="ฐานข้อมูลของเกตเวย์ / The gateway's database.", no_args_is_help=True)
+
+
+@database.command("upgrade")
+@local
+def upgrade(screen: Screen, state_dir: StateDir = None) -> None:
+    """ปรับตารางให้ทันรุ่นนี้ / Brings the database's tables to this version; `serve` does it for SQLite itself."""
+    from gateway.store.migrate import upgrade as migrate
+
+    settings = read_settings(state_dir=state_dir)
+    migrate(settings.database)
+    screen.show({"upgraded": True}, lambda: screen.say("ตารางเป็นรุ่นปัจจุบันแล้ว", "the tables are of this version"))
+
+
 @local
 def serve(
     screen: Screen,
@@ -62,6 +76,7 @@ def serve(
 ) -> None:
     """เปิดเกตเวย์ / Runs the gateway until it is told to stop. All other settings are LINKAGE_* variables."""
     from gateway import app
+    from gateway.store import AlreadyInUse
 
     settings = read_settings(host=host, port=port, state_dir=state_dir)
     require_free(settings.host, settings.port)
@@ -69,6 +84,8 @@ def serve(
         app.serve(settings)
     except app.NotInitialised as error:
         raise Refused("เกตเวย์ยังไม่ได้เริ่มต้น เรียก `linkage init` ก่อน", str(error)) from None
+    except AlreadyInUse as error:
+        raise Refused("ฐานข้อมูลนี้มีเกตเวย์อื่นใช้งานอยู่", str(error)) from None
 
 
 @local

@@ -115,6 +115,7 @@ def take(batch: Batch, request: Request) -> Appended:
         if batch.revisions[scope] != revision:
             raise Moved(scope)
     _check(batch, request.changes)
+    bodies = _bodies(request, batch.size)
     sealed, counters = _seal(batch, request.entries)
     first = batch.size
     for draft, (entry, blob) in zip(request.entries, sealed, strict=True):
@@ -122,7 +123,7 @@ def take(batch: Batch, request: Request) -> Appended:
         batch.size += 1
     batch.counters.update(counters)
     batch.counted.update(counters)
-    _apply(batch, request.changes, first)
+    _apply(batch, request.changes, bodies, first)
     return Appended(tuple(range(first, batch.size)), tuple(entry for entry, _ in sealed), batch.revisions[REGISTERS])
 
 
@@ -241,7 +242,20 @@ def _with_act(body: dict[str, Any], index: int) -> dict[str, Any]:
     return {**body, "acts": [*body.get("acts", ())[1 - MOST_ACTS :], index]}
 
 
-def _apply(batch: Batch, changes: Sequence[Change], first: int) -> None:
+def _bodies(request: Request, first: int) -> dict[tuple[str, str], str]:
+    """Each register record as JSON text, with the entry at `first` (if there is one) as its latest act.
+
+    A record that cannot be written fails here, before anything is taken.
+    """
+    records = {
+        (change.kind, change.id): _with_act(change.body, first) if request.entries else change.body
+        for change in request.changes
+        if isinstance(change, PutRegister)
+    }
+    return {key: orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode() for key, body in records.items()}
+
+
+def _apply(batch: Batch, changes: Sequence[Change], bodies: Mapping[tuple[str, str], str], first: int) -> None:
     registers_moved = False
     for change in changes:
         match change:
@@ -267,11 +281,9 @@ def _apply(batch: Batch, changes: Sequence[Change], first: int) -> None:
                 batch.revisions[consent_scope(name)] = revision
                 batch.moved.add(consent_scope(name))
                 batch.consents[name] = change
-            case PutRegister(kind, name, body):
+            case PutRegister(kind, name, _):
                 if not registers_moved:
                     batch.revisions[REGISTERS] += 1
                     batch.moved.add(REGISTERS)
                     registers_moved = True
-                kept = _with_act(body, first) if batch.size > first else body
-                text = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
-                batch.registers[kind, name] = (batch.revisions[REGISTERS], text)
+                batch.registers[kind, name] = (batch.revisions[REGISTERS], bodies[kind, name])
