@@ -90,9 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as (gateway, agencies):
         source = agencies["dopa"]
         json_type = {"Content-Type": "application/json"}
-        asks = [
-            json.dumps({"service": PERSON, "citizen_id": person, "purpose": OLD_AGE}).encode() for person in people
-        ]
+        asks = [json.dumps({"service": PERSON, "citizen_id": person, "purpose": OLD_AGE}).encode() for person in people]
         direct = [json.dumps({"personalID": person}).encode() for person in people]
         bearer = {"Authorization": f"Bearer {token_of(gateway, 'city-a-welfare')}", **json_type}
         key = {"X-API-Key": SANDBOX_KEYS["SOURCE_DOPA__API_KEY"], **json_type}

@@ -28,9 +28,7 @@ def test_no_module_is_longer_than_one_thing_needs(repository: Path) -> None:
 
 
 def test_the_core_names_no_agency(repository: Path) -> None:
-    agencies = [
-        yaml.safe_load(file.read_text())["id"] for file in (repository / "connectors").glob("*/agency.yaml")
-    ]
+    agencies = [yaml.safe_load(file.read_text())["id"] for file in (repository / "connectors").glob("*/agency.yaml")]
     assert len(agencies) >= 2
     naming = [
         (str(file.relative_to(repository)), agency)
