@@ -79,7 +79,8 @@ def test_every_gateway_serves_the_same(running_gateway: RunningGateway, document
 def classes(kind: type[GatewayError]) -> Iterator[type[GatewayError]]:
     yield kind
     for below in kind.__subclasses__():
-        yield from classes(below)
+        if below.__module__ == "gateway.errors":  # not what another test made
+            yield from classes(below)
 
 
 def answers(document: Any) -> Iterator[tuple[str, str, str, Any]]:

@@ -159,4 +159,6 @@ def _example(kind: type[GatewayError]) -> dict[str, Any]:
 
 
 def _tree(kind: type[GatewayError]) -> list[type[GatewayError]]:
-    return [kind, *(below for child in kind.__subclasses__() for below in _tree(child))]
+    """The kind and those below it that `gateway.errors` draws: a connector may have classes of its own."""
+    ours = [child for child in kind.__subclasses__() if child.__module__ == GatewayError.__module__]
+    return [kind, *(below for child in ours for below in _tree(child))]

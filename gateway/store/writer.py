@@ -22,8 +22,12 @@ from gateway.store.connection import Connection, Failures
 
 LARGEST_BATCH = 256
 IDLE_SECONDS = 0.05
-BEHIND_SECONDS = 0.05
-"""How often the work behind the append gets a turn: a slice under load, all there is when nothing waits."""
+BEHIND_SECONDS = 0.1
+"""How often the work behind the append gets a turn: all there is when nothing waits, a slice under load."""
+BACKLOG_SECONDS = 0.05
+"""How often it does while it lags behind."""
+OTHERS_SECONDS = 1.0
+"""How often it is looked for where this writer itself appended nothing: others may share the database."""
 
 
 class _Waiting(NamedTuple):
@@ -46,7 +50,8 @@ class Writer:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._retry_behind_at = 0.0
+        self._behind_at = 0.0
+        self._appended = False
 
     async def append(self, entries: Sequence[Draft], changes: Sequence[Change], unless: Mapping[str, int]) -> Appended:
         """Waits until the entries and changes are durable, together. Raises as `Store.append` says."""
@@ -76,7 +81,6 @@ class Writer:
         """The thread. Whatever ends it, no one is left waiting."""
         batch: list[_Waiting] = []
         connection: Connection | None = None
-        last_behind = time.monotonic()
         try:
             while True:
                 gathered = self._gather()
@@ -86,9 +90,8 @@ class Writer:
                     batch = []
                 if None in gathered:
                     return
-                if time.monotonic() - last_behind > BEHIND_SECONDS:
+                if time.monotonic() >= self._behind_at - (OTHERS_SECONDS if self._appended else 0):
                     connection = self._work_behind(connection)
-                    last_behind = time.monotonic()
         finally:
             with self._lock:
                 self._thread = None
@@ -125,6 +128,7 @@ class Writer:
                     results.append((waiting, error))
             write(connection, state)
             connection.commit()
+            self._appended = self._appended or bool(state.log)
         except Exception as failure:  # the database's, or whatever else: the thread goes on
             _drop(connection)
             _deliver([(waiting, _unavailable(failure)) for waiting in batch])
@@ -134,19 +138,22 @@ class Writer:
 
     def _work_behind(self, connection: Connection | None) -> Connection | None:
         """Slices of the work behind the append, until something waits or it is done."""
-        if self.behind is None or time.monotonic() < self._retry_behind_at:
+        if self.behind is None:
             return connection
+        more = False
         try:
             if connection is None:
                 connection = Connection(self._url)
             connection.durable(False)
-            while self.behind(connection) and self._queue.empty():
+            while (more := self.behind(connection)) and self._queue.empty():
                 pass
             connection.durable(True)
         except Exception:  # whatever it is, an append must not suffer from it
-            self._retry_behind_at = time.monotonic() + BEHIND_SECONDS
             _drop(connection)
-            return None
+            connection = None
+        # `_behind_at` is when it is due if nothing is appended; an append makes it due OTHERS_SECONDS earlier.
+        self._appended = more
+        self._behind_at = time.monotonic() + OTHERS_SECONDS + (BACKLOG_SECONDS if more else BEHIND_SECONDS)
         return connection
 
     def _waiting(self) -> list[_Waiting]:
