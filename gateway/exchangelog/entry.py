@@ -13,7 +13,6 @@ AES-256-GCM under the month's key; the entry's bytes are its associated data.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import struct
 from collections.abc import Mapping
@@ -22,6 +21,8 @@ from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gateway.keys import KeyedDigest
 
 GROUPS = ("public", "parties", "subject", "legal", "content")
 """The groups' names, in the order in which their commitments are hashed."""
@@ -37,9 +38,10 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def salt(secret: bytes, group: str) -> bytes:
-    """The salt of one group, from the entry's secret."""
-    return hmac.digest(secret, _SALT_LABELS[group], "sha256")
+def salts(secret: bytes) -> dict[str, bytes]:
+    """The salt of each group, in order, from the entry's secret."""
+    keyed = KeyedDigest(secret)
+    return {group: keyed.of(label) for group, label in _SALT_LABELS.items()}
 
 
 def commitment(group_salt: bytes, content: bytes) -> bytes:
@@ -70,7 +72,7 @@ class EntryDraft:
         secret = os.urandom(32)
         contents = [canonical(groups[name]) for name in GROUPS]
         entry = entry_bytes(
-            tuple(commitment(salt(secret, name), content) for name, content in zip(GROUPS, contents, strict=True))
+            tuple(commitment(own, content) for own, content in zip(salts(secret).values(), contents, strict=True))
         )
         nonce = os.urandom(_NONCE)
         plain = secret + _LENGTHS.pack(*map(len, contents)) + b"".join(contents)
@@ -116,6 +118,9 @@ def unseal(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
 def open_entry(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
     """Unseals an entry and checks its contents against its 32 bytes; BrokenEntry where either fails."""
     opened = unseal(index, entry, sealed, key)
-    if entry_bytes(tuple(commitment(salt(opened.secret, name), opened.contents[name]) for name in GROUPS)) != entry:
+    if (
+        entry_bytes(tuple(commitment(own, opened.contents[name]) for name, own in salts(opened.secret).items()))
+        != entry
+    ):
         raise BrokenEntry(f"entry {index} is not what its commitment says")
     return opened

@@ -7,7 +7,6 @@ Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.wit
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +15,7 @@ from typing import Any
 from gateway.exchangelog.entry import GROUPS, VERSION, BrokenEntry, EntryDraft, OpenedEntry, canonical, open_entry
 from gateway.exchangelog.projection import project
 from gateway.exchangelog.vault import Vault, month_of
-from gateway.keys import Keys
+from gateway.keys import KeyedDigest, Keys
 from gateway.model import Caller, Decision, Question, Service, new_id, now, timestamp
 from gateway.store import Connection, Store
 
@@ -42,23 +41,23 @@ class ExchangeLog:
         self.gateway = gateway
         self.boot = new_id("boot")
         self._vault = vault or Vault(keys.master)
-        self._pseudonym_key = keys.derive("pseudonym/log")
-        self._request_key = keys.derive("digest/request")
-        self._answer_key = keys.derive("digest/answer")
+        self._pseudonyms = KeyedDigest(keys.derive("pseudonym/log"))
+        self._requests = KeyedDigest(keys.derive("digest/request"))
+        self._answers = KeyedDigest(keys.derive("digest/answer"))
 
     # -- persons and digests ------------------------------------------------------------------------------
 
     def subject(self, kind: str, identifier: str) -> Subject:
         """The person as the log knows them."""
-        return Subject(hmac.digest(self._pseudonym_key, f"{kind}:{identifier}".encode(), "sha256"))
+        return Subject(self._pseudonyms.of(f"{kind}:{identifier}".encode()))
 
     def request_digest(self, body: bytes) -> str:
         """Keyed digest of a request's body: an unkeyed one would give the citizen ID away in hours."""
-        return hmac.digest(self._request_key, body, "sha256").hex()
+        return self._requests.of(body).hex()
 
     def answer_digest(self, data: Mapping[str, Any]) -> str:
         """Keyed digest of an answer's canonical `data`."""
-        return hmac.digest(self._answer_key, canonical(data), "sha256").hex()
+        return self._answers.of(canonical(data)).hex()
 
     # -- drafts -------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.errors import NotFound
 from gateway.exchangelog.checkpoints import Checkpoints
-from gateway.exchangelog.entry import GROUPS, BrokenEntry, OpenedEntry, commitment, open_entry, salt
+from gateway.exchangelog.entry import GROUPS, BrokenEntry, OpenedEntry, commitment, open_entry, salts
 from gateway.exchangelog.tree import Tree
 from gateway.exchangelog.vault import Vault
 from gateway.store import Connection, Store
@@ -85,7 +85,7 @@ class Published:
 
 
 def _shown(opened: OpenedEntry, name: str) -> dict[str, str]:
-    own, content = salt(opened.secret, name), opened.contents[name]
+    own, content = salts(opened.secret)[name], opened.contents[name]
     if name in SHOWN:
         return {"salt": own.hex(), "content": content.decode()}
     return {"commitment": commitment(own, content).hex()}
