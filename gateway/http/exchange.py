@@ -16,6 +16,7 @@ from gateway.http.problems import render
 from gateway.http.reading import address_of, body_of
 from gateway.observe import logger
 from gateway.pipeline import Incoming
+from gateway.seal import Sealed
 
 TURNED_AWAY = frozenset(
     (
@@ -49,14 +50,10 @@ class ExchangeRoute:
     async def answer(self, request: Request) -> Response:
         """The sealed answer, or the problem."""
         edge, begun, code = self._edge, time.perf_counter(), "ok"
-        self._under_way += 1
-        edge.metrics.in_flight.set(self._under_way)
         try:
-            if self._under_way > edge.settings.max_in_flight:
-                raise Overloaded(retry_after=1)
-            body = await body_of(request, edge.settings)
+            body = await body_of(request, edge.settings)  # a body that is slow to come takes no one's place
             address = address_of(request, edge.settings)
-            sealed = await edge.pipeline.exchange(Incoming(request.headers.get("authorization"), address, body))
+            sealed = await self._exchange(Incoming(request.headers.get("authorization"), address, body))
             return Response(sealed.body, 200, sealed.headers)
         except GatewayError as error:
             code = error.code
@@ -69,12 +66,22 @@ class ExchangeRoute:
             code = GatewayFailed.code  # the outermost layer says so to the caller
             raise
         finally:
-            self._under_way -= 1
-            edge.metrics.in_flight.set(self._under_way)
             if code not in self._codes:
                 self._codes[code] = edge.metrics.exchanges.labels(code)
             self._codes[code].inc()
             edge.metrics.seconds.observe(time.perf_counter() - begun)
+
+    async def _exchange(self, incoming: Incoming) -> Sealed:
+        """Runs the pipeline if there is a place; Overloaded if not."""
+        if self._under_way >= self._edge.settings.max_in_flight:
+            raise Overloaded(retry_after=1)
+        self._under_way += 1
+        self._edge.metrics.in_flight.set(self._under_way)
+        try:
+            return await self._edge.pipeline.exchange(incoming)
+        finally:
+            self._under_way -= 1
+            self._edge.metrics.in_flight.set(self._under_way)
 
 
 def _report(error: GatewayError) -> None:
