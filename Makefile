@@ -62,7 +62,9 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	@exec $(BIN)/python -m bench.run $(ARGS)
+	@$(BIN)/python -m bench.run $(ARGS)
+	@echo 'a judgement costs / หนึ่งการพิจารณาใช้เวลา'
+	@$(BIN)/python tests/policy/judge_cost.py
 
 openapi: $(STAMP)
 	$(BIN)/python -m gateway.http.openapi_file openapi/gateway.v1.yaml
