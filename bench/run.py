@@ -27,8 +27,7 @@ import uvloop
 
 from bench.load import Figures, measure, request_bytes
 from connectors.population import population
-from gateway.app import free_port
-from tests.harness import OLD_AGE, PERSON, ROOT, SANDBOX_KEYS, Agency, end, running, token_of
+from tests.harness import OLD_AGE, PERSON, ROOT, SANDBOX_KEYS, Agency, end, free_port, running, token_of
 
 IN_FLIGHT = (1, 32, 64)
 PEOPLE = 500

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,13 +13,41 @@ import aiohttp
 from yarl import URL
 
 from connectors.egress import guarded_connector, refused_address
+from connectors.json_answer import BadAnswer
 from connectors.outcomes import Failure
 from connectors.rest_auth import resolved
-from gateway.plugin import AgencyMisbehaved, AgencyUnavailable, ConnectorSettings, SourceFault
+from gateway.plugin import (
+    AgencyMisbehaved,
+    AgencyTimeout,
+    AgencyUnavailable,
+    Ask,
+    CitizenNotFound,
+    ConnectorSettings,
+    Record,
+    SourceFault,
+)
 
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """The deadline is kept by one timer around everything, not by aiohttp's own."""
 _LOOPBACK: Final = re.compile(r"127(\.[0-9]{1,3}){3}", re.ASCII)
+
+
+async def in_contract(ask: Ask, fetch: Callable[[Ask], Awaitable[Record]]) -> Record:
+    """What `fetch` makes of the question, under its deadline; raises only what `gateway.plugin` names."""
+    failure: Failure
+    try:
+        async with asyncio.timeout_at(ask.deadline):
+            return await fetch(ask)
+    except (CitizenNotFound, SourceFault) as known:
+        failure = known
+    except BadAnswer as bad:
+        failure = AgencyMisbehaved(bad.fault)
+    except TimeoutError:
+        failure = AgencyTimeout("late")
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        failure = http_failure(error)
+    # Raised out here, so that no HTTP client's exception (which holds the URL) hangs on it as context.
+    raise failure.with_traceback(None)
 
 
 class HttpSource:

@@ -15,7 +15,6 @@ pages, mixed_rows, no_echo, unmapped.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,22 +22,18 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from connectors.http_source import HttpSource, address_faults, http_failure
+from connectors.http_source import HttpSource, address_faults, in_contract
 from connectors.json_answer import BadAnswer, bounded, parse, unpacked
 from connectors.mapping import MAPPING_SCHEMA, compile_mapping
-from connectors.outcomes import Failure, compile_outcomes
+from connectors.outcomes import compile_outcomes
 from connectors.rest_auth import Header, proof_of
 from connectors.rest_pages import compile_pages
 from connectors.rest_request import RequestForm, compile_request
 from connectors.xml_answer import parse_xml, values_of
 from gateway.plugin import (
-    AgencyMisbehaved,
-    AgencyTimeout,
     Ask,
-    CitizenNotFound,
     ConnectorSettings,
     Record,
-    SourceFault,
 )
 
 __all__ = ["MAPPING_SCHEMA", "SETTINGS_SCHEMA", "RestConnector", "check", "open_connector"]
@@ -90,20 +85,7 @@ class RestConnector:
 
     async def fetch(self, ask: Ask) -> Record:
         """The record of `ask.identifier`, its granted fields only. Raises what `gateway.plugin` names."""
-        failure: Failure
-        try:
-            async with asyncio.timeout_at(ask.deadline):
-                return await self._fetch(ask)
-        except (CitizenNotFound, SourceFault) as known:
-            failure = known
-        except BadAnswer as bad:
-            failure = AgencyMisbehaved(bad.fault)
-        except TimeoutError:
-            failure = AgencyTimeout("late")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = http_failure(error)
-        # Raised out here, so that no HTTP client's exception (which holds the URL) hangs on it as context.
-        raise failure.with_traceback(None)
+        return await in_contract(ask, self._fetch)
 
     async def close(self) -> None:
         """Closes every connection."""

@@ -14,7 +14,6 @@ Faults it tells beside those of `connectors.rest`: fault, not_soap, response, no
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,21 +22,18 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from connectors.http_source import HttpSource, address_faults, http_failure
+from connectors.http_source import HttpSource, address_faults, in_contract
 from connectors.json_answer import BadAnswer, bounded, unpacked
 from connectors.mapping import MAPPING_SCHEMA, compile_mapping
-from connectors.outcomes import Failure, compile_outcomes, of_http
+from connectors.outcomes import compile_outcomes, of_http
 from connectors.soap_envelope import FAULT, TYPES, compile_envelope, opened
 from connectors.wsdl import wsdl_faults
 from connectors.xml_answer import parse_xml
 from gateway.plugin import (
     AgencyMisbehaved,
-    AgencyTimeout,
     Ask,
-    CitizenNotFound,
     ConnectorSettings,
     Record,
-    SourceFault,
 )
 
 __all__ = ["MAPPING_SCHEMA", "SETTINGS_SCHEMA", "SoapConnector", "check", "check_folder", "open_connector"]
@@ -117,20 +113,7 @@ class SoapConnector:
 
     async def fetch(self, ask: Ask) -> Record:
         """The record of `ask.identifier`, its granted fields only. Raises what `gateway.plugin` names."""
-        failure: Failure
-        try:
-            async with asyncio.timeout_at(ask.deadline):
-                return await self._fetch(ask)
-        except (CitizenNotFound, SourceFault) as known:
-            failure = known
-        except BadAnswer as bad:
-            failure = AgencyMisbehaved(bad.fault)
-        except TimeoutError:
-            failure = AgencyTimeout("late")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = http_failure(error)
-        # Raised out here, so that no HTTP client's exception hangs on it as context.
-        raise failure.with_traceback(None)
+        return await in_contract(ask, self._fetch)
 
     async def close(self) -> None:
         """Closes every connection."""

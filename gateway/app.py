@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -245,10 +244,3 @@ async def _recover(store: Store, log: ExchangeLog) -> None:
             await close_interrupted(store, log, restarted=False)
         except Exception as error:
             logger.warning("recovery_failed", kind=type(error).__name__)
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])

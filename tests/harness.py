@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import Any
 
 import httpx
 
-from gateway.app import free_port, initialise
+from gateway.app import initialise
 from gateway.catalogue import digest_of, read_folder
 from gateway.client import Gateway
 from gateway.client.signing import ASSERTION_TYPE, assertion
@@ -141,6 +142,13 @@ class RunningGateway:
     def as_(self, name: str) -> Gateway:
         """The Python client in the name of a client or operator."""
         return Gateway(self.url, name, self.keys / f"{name}.jwk")
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 def end(process: subprocess.Popen[Any]) -> None:

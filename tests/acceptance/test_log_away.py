@@ -16,10 +16,9 @@ import httpx
 import pytest
 
 from connectors import population
-from gateway.app import free_port
 from gateway.client import Answer, Problem, Unreachable
 from tests.acceptance.trail import OUTCOMES, ask, entries_since, on_record, post
-from tests.harness import OLD_AGE, PERSON, ROOT, Agency, RunningGateway, running, token_of
+from tests.harness import OLD_AGE, PERSON, ROOT, Agency, RunningGateway, free_port, running, token_of
 
 ELDER = population.story("elder")
 QUESTION = {"service": PERSON, "citizen_id": ELDER, "purpose": OLD_AGE}

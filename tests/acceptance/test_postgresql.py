@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from connectors import population
-from gateway.app import free_port
 from gateway.client import Answer, Gateway, Problem, Unreachable
 from tests.acceptance.trail import ask, entries_since, of_exchange, on_record
 from tests.databases import fresh
-from tests.harness import OLD_AGE, PERSON, RunningGateway, agree, agreement, running, term, title
+from tests.harness import OLD_AGE, PERSON, RunningGateway, agree, agreement, free_port, running, term, title
 
 ELDER = population.story("elder")
 QUESTION = {"service": PERSON, "citizen_id": ELDER, "purpose": OLD_AGE}

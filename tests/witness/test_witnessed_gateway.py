@@ -14,10 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.app import free_port
 from gateway.tlog.checkpoint import open_checkpoint
 from gateway.tlog.note import VerifierKey, parse_key
-from tests.harness import ROOT, RunningGateway, end
+from tests.harness import ROOT, RunningGateway, end, free_port
 
 SECONDS = 15.0
 LINKAGE = (sys.executable, "-c", "from gateway.cli import main; main()")
