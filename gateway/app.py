@@ -19,6 +19,7 @@ from gateway.current import Current, Holding
 from gateway.errors import GatewayError
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
 from gateway.exchangelog.checkpoints import Checkpoints
+from gateway.exchangelog.housekeeping import Housekeeping
 from gateway.exchangelog.published import Published
 from gateway.exchangelog.tree import grow
 from gateway.exchangelog.vault import Vault
@@ -58,7 +59,8 @@ def build(settings: Settings) -> ASGIApp:
     store = Store(settings.database, max_waiting=settings.max_waiting_appends)
     vault = Vault(keys.master)
     log = ExchangeLog(store, keys, origin=origin_of(settings), gateway=settings.gateway_name, vault=vault)
-    store.work_behind(lambda connection: grow(connection) | log.behind(connection))
+    sweep = Housekeeping()
+    store.work_behind(lambda connection: grow(connection) | log.behind(connection) | sweep(connection))
     metrics = Metrics()
     witnesses = tuple(Witness.parse(text) for text in settings.witnesses)
     checkpoints = Checkpoints(

@@ -36,7 +36,7 @@ from gateway.keys import ALGORITHMS, Keys, algorithm_of, import_key
 from gateway.model import Caller, Operator, Receipt, Service, now, timestamp
 from gateway.policy import PolicySet
 from gateway.questions import mistakes, read_object
-from gateway.registers import FORMS, Act, Book, Form, Record, perform
+from gateway.registers import FORMS, Act, Book, Form, Record, perform, record_digest
 from gateway.store import REGISTERS, AlreadyUsed, Once, PutRegister, Store
 
 FRESH_SECONDS = 300
@@ -150,7 +150,13 @@ class Governance:
             "act",
             moment,
             parties={"operator": signed.operator.id, "role": signed.operator.role, "agency": signed.operator.agency},
-            legal={"act": signed.name, "register": record["kind"], "id": record["id"], **_digests(signed, record)},
+            legal={
+                "act": signed.name,
+                "register": record["kind"],
+                "id": record["id"],
+                "record_digests": _record_digests(record),
+                **_digests(signed, record),
+            },
             content={"signed": signed.jws, "key_id": signed.key_id},
         )
         digest = hmac.digest(self._nonce_key, f"{signed.operator.id}\0{signed.nonce}".encode(), "sha256")
@@ -213,6 +219,11 @@ def _digests(signed: Signed, record: Record) -> dict[str, Any]:
     return {}
 
 
+def _record_digests(*records: Record) -> dict[str, str]:
+    """What the registers hold from this entry on: `kind/id` -> the record's digest."""
+    return {f"{record['kind']}/{record['id']}": record_digest(record) for record in records}
+
+
 async def found(
     store: Store, log: ExchangeLog, operator: Record, policies: Mapping[str, Any], digest: str, *, key: dict[str, Any]
 ) -> None:
@@ -226,18 +237,24 @@ async def found(
     header = {"alg": algorithm_of(key), "kid": key["kid"], "typ": TYPE}
     signed = jws.serialize_compact(header, canonical(payload), import_key(key), algorithms=[algorithm_of(key)])
     await log.ready(moment)
+    rules: Record = {
+        **{"kind": "policies", "id": "active", "status": "active", "version": 1, "digest": digest},
+        "document": dict(policies),
+    }
     entry = log.draft(
         "act",
         moment,
         parties={"operator": operator["id"], "role": "admin", "agency": ""},
-        legal={"act": "found", "register": "operator", "id": operator["id"], "policy_digest": digest},
+        legal={
+            "act": "found",
+            "register": "operator",
+            "id": operator["id"],
+            "record_digests": _record_digests(operator, rules),
+            "policy_digest": digest,
+        },
         content={"signed": signed, "key_id": key["kid"]},
     )
-    record = {"kind": "policies", "id": "active", "status": "active", "version": 1, "digest": digest}
-    changes = [
-        PutRegister("operator", operator["id"], operator),
-        PutRegister("policies", "active", {**record, "document": dict(policies)}),
-    ]
+    changes = [PutRegister(record["kind"], record["id"], record) for record in (operator, rules)]
     try:
         await store.append([entry], changes, {REGISTERS: 0})
     except Moved:

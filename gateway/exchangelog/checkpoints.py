@@ -1,4 +1,4 @@
-"""Checkpoints: what the log says of itself, signed behind the append and kept for ever (C2SP tlog-checkpoint).
+"""Checkpoints: what the log says of itself, signed behind the append (C2SP tlog-checkpoint).
 
 A checkpoint is signed only after the one before was found to be its beginning, and only the first of several
 gateways gets to keep one of a size; it never goes back. Witnesses' cosignatures are added when they come.

@@ -4,7 +4,19 @@ from gateway.registers.acting import Act, Book
 from gateway.registers.acts import perform
 from gateway.registers.candidates import candidates
 from gateway.registers.forms import FORMS
-from gateway.registers.snapshot import KINDS, Record, Registers, read_rows
+from gateway.registers.snapshot import KINDS, Record, Registers, read_rows, record_digest
 from gateway.registers.values import Form
 
-__all__ = ["FORMS", "KINDS", "Act", "Book", "Form", "Record", "Registers", "candidates", "perform", "read_rows"]
+__all__ = [
+    "FORMS",
+    "KINDS",
+    "Act",
+    "Book",
+    "Form",
+    "Record",
+    "Registers",
+    "candidates",
+    "perform",
+    "read_rows",
+    "record_digest",
+]

@@ -6,6 +6,7 @@ longer the current one. So nothing is ever judged on half a change.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -18,6 +19,15 @@ from gateway.store import REGISTERS, Connection
 
 Record = dict[str, Any]
 KINDS = ("agency", "group", "client", "officer", "operator", "purpose", "connector", "agreement", "policies", "rights")
+
+
+def record_digest(record: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of a record as an act leaves it, without the list of its acts: what its entry commits to.
+
+    No record names a person but by pseudonym or staff code, and the digest stands in a sealed group.
+    """
+    bare = {name: value for name, value in record.items() if name != "acts"}
+    return hashlib.sha256(orjson.dumps(bare, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

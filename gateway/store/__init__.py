@@ -16,7 +16,7 @@ from typing import TypeVar
 from sqlalchemy.engine import make_url
 
 from gateway.errors import LogUnavailable
-from gateway.store.batch import REGISTERS
+from gateway.store.batch import MOST_ACTS, REGISTERS
 from gateway.store.changes import (
     AlreadyClosed,
     AlreadyUsed,
@@ -40,6 +40,7 @@ from gateway.store.connection import Connection, Failures
 from gateway.store.writer import Writer
 
 __all__ = [
+    "MOST_ACTS",
     "REGISTERS",
     "AlreadyClosed",
     "AlreadyInUse",

@@ -178,7 +178,7 @@ checkpoints = Table(
     Column("note", Text, nullable=False),
     Column("signed_at", BigInteger, nullable=False),
 )
-"""Every checkpoint that was signed. `note`: as signed (C2SP signed-note); `signed_at`: seconds since the epoch."""
+"""Checkpoints that were signed, older ones thinned. `note`: as signed (C2SP); `signed_at`: seconds since the epoch."""
 
 cosignatures = Table(
     "cosignatures",

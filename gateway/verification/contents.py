@@ -1,12 +1,15 @@
-"""What entries say, read in order: acts and their signatures, subjects' counters, and each exchange's one end."""
+"""What entries say, read in order: acts and their signatures, what they left in the registers, subjects' counters,
+and each exchange's one end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.exchangelog.entry import OpenedEntry
 from gateway.verification.acts import BadAct, Operators
 from gateway.verification.findings import Report
+from gateway.verification.records import Records
 
 _CLOSING = ("exchange.released", "exchange.failed", "exchange.withheld", "exchange.interrupted")
 
@@ -17,6 +20,7 @@ class Contents:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._operators = Operators()
+        self._records = Records(report)
         self._counters: dict[str, tuple[int, str]] = {}
         self._open: dict[str, int] = {}
         self._closed: set[str] = set()
@@ -52,6 +56,7 @@ class Contents:
             self._report.fault(f"entry {index}", f"{exchange} is {kind.partition('.')[2]} and was never decided")
 
     def _act(self, index: int, opened: OpenedEntry) -> None:
+        self._records.take(index, opened.group("legal"))
         if self._forgotten:
             self._report.count("acts after forgotten months")
             return
@@ -78,11 +83,18 @@ class Contents:
         else:
             self._report.fault(f"entry {index}", "the subject's previous entry is another than the one it names")
 
-    def end(self, counters: Mapping[str, tuple[int, str]], open_exchanges: frozenset[str]) -> None:
+    def end(
+        self,
+        counters: Mapping[str, tuple[int, str]],
+        open_exchanges: frozenset[str],
+        records: Iterable[tuple[str, str, str]],
+    ) -> None:
         """After the last entry: what the database holds beside the log, as of the same moment.
 
-        `counters`: pseudonym -> (count, previous entry), all hex. `open_exchanges`: ids.
+        `counters`: pseudonym -> (count, previous entry), all hex. `open_exchanges`: ids. `records`: kind, id and
+        body of every register record.
         """
+        self._records.end(records, forgotten=self._forgotten > 0)
         for exchange, index in self._open.items():
             if exchange in open_exchanges:
                 self._report.notes.append(f"entry {index}: {exchange} is decided and still open")

@@ -5,6 +5,7 @@
     3 every retained checkpoint is signed by the log's key and has the root of these entries, so that each is the
       beginning of the next
     4 what the entries say: acts signed by keys that counted then, counters without gaps, exchanges ended once
+    5 the registers are what these acts left
 
 It reads one consistent state (a single transaction) and writes nothing; the gateway may go on meanwhile.
 """
@@ -98,7 +99,7 @@ def _walk(
     tree.end()
     if vault is not None:
         months.end()
-        contents.end(_counters(connection), _open_exchanges(connection))
+        contents.end(_counters(connection), _open_exchanges(connection), _records(connection))
     report.counts["entries"] = tree.size
     report.seconds |= {"hashing": hashing, "opening": opening}
 
@@ -159,6 +160,10 @@ def _counters(connection: Connection) -> dict[str, tuple[int, str]]:
 
 def _open_exchanges(connection: Connection) -> frozenset[str]:
     return frozenset(row[0] for row in connection.rows("SELECT exchange FROM open_exchanges"))
+
+
+def _records(connection: Connection) -> list[Any]:
+    return connection.rows("SELECT kind, id, body FROM registers ORDER BY kind, id")
 
 
 class _Tree:

@@ -247,6 +247,38 @@ async def test_an_approval_with_a_forged_signature(copy: CopiedLog, world: Any, 
     assert copy.places() == ([] if forgery == "none" else [f"entry {index}"])
 
 
+# -- the registers ---------------------------------------------------------------------------------------------
+
+
+def acts_of(log: CopiedLog, kind: str, name: str) -> list[int]:
+    return list(orjson.loads(log.one("SELECT body FROM registers WHERE kind = ? AND id = ?", kind, name))["acts"])
+
+
+def test_a_term_widened_beside_the_log(copy: CopiedLog) -> None:
+    copy.run("UPDATE registers SET body = replace(body, '\"life_status\"', '\"last_name\"') WHERE id = 'city-a-person'")
+    assert copy.places() == [f"entry {acts_of(copy, 'agreement', 'city-a-person')[-1]}"]
+
+
+def test_a_record_that_no_act_made(copy: CopiedLog) -> None:
+    copy.run(
+        "INSERT INTO registers (kind, id, revision, body) SELECT kind, 'city-a-more', revision,"
+        " replace(body, 'city-a-person', 'city-a-more') FROM registers WHERE id = 'city-a-person'"
+    )
+    assert copy.places() == ["register agreement/city-a-more"]
+
+
+def test_a_record_taken_away(copy: CopiedLog) -> None:
+    latest = acts_of(copy, "officer", "city-a-welfare:somsri.j")[-1]
+    copy.run("DELETE FROM registers WHERE kind = 'officer'")
+    assert copy.places() == [f"entry {latest}"]
+
+
+def test_a_record_as_it_was_before_its_last_act(copy: CopiedLog) -> None:
+    first, last = acts_of(copy, "connector", "nhso")
+    copy.run(f"UPDATE registers SET body = replace(body, '[{first},{last}]', '[{first}]') WHERE id = 'nhso'")
+    assert copy.places() == [f"entry {last}"]
+
+
 # -- the public tiles ------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,76 @@
+"""What is swept behind the append, on both databases: what expired goes, what is needed stays."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from gateway.exchangelog.housekeeping import DAY, HOUR, Housekeeping
+from gateway.model import bangkok_day, now
+from gateway.store import AlreadyUsed, Connection, Once, Reserve
+from tests.exchangelog.conftest import Book
+
+
+def swept(book: Book, at: float) -> int:
+    """Runs the broom until it has nothing left to do; how many turns it took."""
+    connection, sweep, turns = Connection(book.url), Housekeeping(lambda: at), 1
+    try:
+        while sweep(connection):
+            turns += 1
+            assert turns < 100
+    finally:
+        connection.close()
+    return turns
+
+
+async def test_what_expired_goes_and_nothing_else(book: Book) -> None:
+    moment, today = int(time.time()), bangkok_day(now())
+    spent = [Once(index.to_bytes(32, "big"), moment - 100) for index in range(1200)]
+    days = [today - timedelta(days=age) for age in (40, 3, 1, 0)] + [today + timedelta(days=20)]
+    await book.store.append([], [*spent, Once(b"l" * 32, moment + 300), *(Reserve("term", day, 5) for day in days)])
+    assert swept(book, moment) > 2
+    assert await book.store.read(lambda c: c.rows("SELECT COUNT(*) FROM once")) == [(1,)]
+    with pytest.raises(AlreadyUsed):
+        await book.store.append([], [Once(b"l" * 32, moment + 300)])
+    kept = await book.store.read(lambda c: c.rows("SELECT day FROM quotas ORDER BY day"))
+    assert [str(row[0]) for row in kept] == [str(day) for day in sorted(days)[2:]]
+
+
+async def test_checkpoints_are_thinned_with_age(book: Book) -> None:
+    moment = 4_000_000 * HOUR // DAY * DAY
+    ages = [(200 * DAY, 3), (100 * DAY, 40), (30 * DAY, 900), (29 * DAY, 2), (3 * DAY, 50), (0, 1)]
+    signed: list[tuple[int, int]] = []
+    for age, count in ages:
+        signed += [(len(signed) + place + 1, moment - age + place) for place in range(count)]
+    connection = Connection(book.url)
+    connection.many(
+        "INSERT INTO checkpoints (size, root, note, signed_at) VALUES (?, ?, ?, ?)",
+        [(size, bytes(32), "note", at) for size, at in signed],
+    )
+    cosigned = 43 + 417  # in the middle of an hour of 900
+    connection.many(
+        "INSERT INTO cosignatures (size, witness, line) VALUES (?, ?, ?)",
+        [(cosigned, "w1", "line"), (cosigned - 300, "w1", "line"), (cosigned, "w2", "line")],
+    )
+    swept(book, moment)
+    kept = [row[0] for row in connection.rows("SELECT size FROM checkpoints ORDER BY size")]
+    recent = [size for size, at in signed if at >= moment - 7 * DAY]
+    assert kept == [3, 43, cosigned, 945, *recent]
+    assert connection.rows("SELECT size, witness FROM cosignatures ORDER BY witness") == [
+        (cosigned, "w1"),
+        (cosigned, "w2"),
+    ]
+    connection.close()
+
+
+async def test_the_newest_checkpoint_stays_however_old(book: Book) -> None:
+    connection = Connection(book.url)
+    connection.many(
+        "INSERT INTO checkpoints (size, root, note, signed_at) VALUES (?, ?, ?, ?)",
+        [(size, bytes(32), "note", 1000 + size) for size in (5, 6, 7)],
+    )
+    swept(book, 10**9)
+    assert connection.rows("SELECT size FROM checkpoints ORDER BY size") == [(6,), (7,)]
+    connection.close()
