@@ -41,7 +41,7 @@ from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
 from gateway.seal import Sealer
 from gateway.settings import Settings
-from gateway.sources import Sources
+from gateway.sources import Sources, told_of_refusals
 from gateway.store import Store
 from gateway.store.migrate import is_current, upgrade
 
@@ -76,11 +76,13 @@ def build(settings: Settings) -> ASGIApp:
     secret = machine_secrets(settings.secrets)
 
     def open_one(service: Service) -> Connector:
-        return open_connector(service, secret=secret, address_allowed=settings.address_allowed)
+        allowed = told_of_refusals(service, settings.address_allowed(service.agency))
+        return open_connector(service, secret=secret, address_allowed=allowed)
 
     sources = Sources(
         open_one,
         max_per_source=settings.max_per_source,
+        max_per_agency=settings.max_per_agency,
         breaker_failures=settings.breaker_failures,
         breaker_seconds=settings.breaker_seconds,
     )

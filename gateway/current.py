@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from gateway.catalogue import services_of
 from gateway.identity import Directory
-from gateway.model import Service
+from gateway.model import Outage, Service
 from gateway.policy import Judge, PolicySet
-from gateway.registers import Registers, read_rows
+from gateway.registers import Record, Registers, outages_of, read_rows
 from gateway.store import Store
 
 
@@ -89,8 +90,21 @@ def _judge(registers: Registers) -> tuple[Judge, str]:
 
 def _services(registers: Registers) -> dict[str, Service]:
     return {
-        service.id: service
+        service.id: replace(service, outages=_outages(record, service.id))
         for record in registers.records["connector"].values()
         if record["registration"] is not None
         for service in services_of(record["registration"])
     }
+
+
+def _outages(connector: Record, service: str) -> tuple[Outage, ...]:
+    return tuple(
+        Outage(
+            datetime.fromisoformat(each["from"]),
+            datetime.fromisoformat(each["to"]),
+            each["title"]["en"],
+            each["title"]["th"],
+        )
+        for each in outages_of(connector)
+        if each["service"] in (None, service)
+    )

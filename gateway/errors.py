@@ -36,6 +36,7 @@ as application/problem+json (RFC 9457), or as RFC 6749 wants it for `OAuthError`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -280,6 +281,8 @@ class OutsideServiceHours(SourceFault):
     code = "outside_service_hours"
     title_en = "The source agency does not serve at this hour"
     title_th = "อยู่นอกเวลาให้บริการของหน่วยงานเจ้าของข้อมูล"
+    service_hours: Mapping[str, Any] | None = None
+    """What the answer tells beside the texts, where the service says when it serves: set by the pipeline."""
 
 
 class AgencyTimeout(SourceFault):

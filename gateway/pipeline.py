@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.catalogue import open_now
+from gateway.catalogue import require_open, with_hours
 from gateway.current import Current
 from gateway.errors import GatewayError, GatewayFailed, Moved, Overloaded
 from gateway.identity import Identity
@@ -119,8 +119,7 @@ class Pipeline:
     async def _fetch(self, decided: Decided) -> tuple[Record, int]:
         """The source's record, and how long it took in microseconds."""
         service, question = decided.service, decided.question
-        if not open_now(service, now()):
-            raise OutsideServiceHours("service_hours")
+        require_open(service, now())
         clock = asyncio.get_running_loop().time
         begun = clock()
         ask = Ask(
@@ -133,7 +132,10 @@ class Pipeline:
             purpose=question.purpose,
             deadline=begun + service.deadline,
         )
-        record = await self.sources.fetch(service, ask)
+        try:
+            record = await self.sources.fetch(service, ask)
+        except OutsideServiceHours as closed:
+            raise with_hours(closed, service) from None
         return record, round((clock() - begun) * 1e6)
 
     async def _release(

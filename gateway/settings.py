@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-_NETWORKS = ("trusted_proxies", "egress_allow")
-_LISTS = (*_NETWORKS, "witnesses")
+_LISTS = ("trusted_proxies", "egress_allow", "witnesses")
+_AGENCY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _WITNESS = re.compile(r"\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+ https?://\S+")
 
 
@@ -52,12 +53,15 @@ class Settings(BaseSettings):
     )
     egress_allow: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
-        description="CIDR blocks of private addresses that connectors may reach; public addresses always may.",
+        description="Private addresses that an agency's connectors may reach, `<agency>=<address or CIDR block>` each.",
     )
     max_body: int = Field(65536, ge=1024, description="Largest request body taken.")
     body_timeout: float = Field(10.0, gt=0, description="How long a request body may take to arrive.")
     max_in_flight: int = Field(512, ge=1, description="Exchanges under way at once; more are answered 503.")
     max_per_source: int = Field(128, ge=1, description="Exchanges that may wait on one service's source at once.")
+    max_per_agency: int = Field(
+        256, ge=1, description="Exchanges that may wait on all of one agency's services at once."
+    )
     max_waiting_appends: int = Field(4096, ge=1, description="Appends that may wait for the log's writer.")
     breaker_failures: int = Field(8, ge=1, description="Failures of a source in a row before it is left alone.")
     breaker_seconds: float = Field(5.0, gt=0, description="How long a failing source is left alone.")
@@ -87,11 +91,21 @@ class Settings(BaseSettings):
             raise ValueError("each witness is `<verifier key> <URL>`")
         return value
 
-    @field_validator(*_NETWORKS)
+    @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: list[str]) -> list[str]:
         for part in value:
             ipaddress.ip_network(part, strict=False)
+        return value
+
+    @field_validator("egress_allow")
+    @classmethod
+    def _agencies_networks(cls, value: list[str]) -> list[str]:
+        for part in value:
+            agency, mark, block = part.partition("=")
+            if not mark or _AGENCY.fullmatch(agency) is None:
+                raise ValueError("each is <agency>=<address or CIDR block>: private addresses are allowed to an agency")
+            ipaddress.ip_network(block, strict=False)
         return value
 
     @model_validator(mode="after")
@@ -127,16 +141,25 @@ class Settings(BaseSettings):
         """The database's URL, the default filled in."""
         return self.database_url or f"sqlite:///{self.state_dir / 'linkage.db'}"
 
-    def address_allowed(self, address: str) -> bool:
-        """Whether a connector may connect to this IP address (server-side request forgery, SSRF)."""
-        ip = ipaddress.ip_address(address.partition("%")[0])
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-            ip = ip.ipv4_mapped
-        if any(ip in ipaddress.ip_network(block, strict=False) for block in self.egress_allow):
-            return True
-        if ip.is_loopback:
-            return self.sandbox
-        return ip.is_global and not ip.is_multicast
+    def address_allowed(self, agency: str) -> Callable[[str], bool]:
+        """Whether the agency's connectors may connect to an IP address (server-side request forgery, SSRF).
+
+        Public ones always; loopback in a sandbox; any other only where LINKAGE_EGRESS_ALLOW names it for the agency.
+        """
+        pairs = (part.partition("=") for part in self.egress_allow)
+        blocks = [ipaddress.ip_network(block, strict=False) for name, _, block in pairs if name == agency]
+
+        def allowed(address: str) -> bool:
+            ip = ipaddress.ip_address(address.partition("%")[0])
+            if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+                ip = ip.ipv4_mapped
+            if any(ip in block for block in blocks):
+                return True
+            if ip.is_loopback:
+                return self.sandbox
+            return ip.is_global and not ip.is_multicast
+
+        return allowed
 
 
 def _is_address(host: str) -> bool:

@@ -1,7 +1,9 @@
 """Asking a source: its connector, under a deadline, a bulkhead and a breaker.
 
-The bulkhead keeps a slow source from taking every place; the breaker leaves a source alone for a while that
-has failed many times in a row. Whatever a connector raises beyond the contract is the source's fault.
+The bulkhead keeps a slow service, and a slow agency with all its services, from taking every place; the breaker
+leaves a source alone for a while that has failed many times in a row, and then lets one question try whether it is
+back: the others are told at once until that one has come home. Whatever a connector raises beyond the contract is
+the source's fault.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.errors import GatewayError, Overloaded
 from gateway.model import Service
+from gateway.observe import logger
 from gateway.plugin import (
     AgencyMisbehaved,
     AgencyTimeout,
@@ -23,20 +27,35 @@ from gateway.plugin import (
     Connector,
     OutsideServiceHours,
     Record,
+    SourceFault,
 )
 
 _FAULT = re.compile(r"[A-Za-z_]{1,56}[0-9]{0,5}[A-Za-z_]{0,3}", re.ASCII)
 """A fault's short code; too few digits in a row for anyone's number."""
+_MOST_TOLD = 256
+_TOLD_AGAIN = 60.0
 _GRACE = 0.25
 """Seconds after the deadline that a connector has to say itself that it is late."""
 
 
 @dataclass(slots=True)
+class _Agency:
+    under_way: int = 0
+
+
+@dataclass(slots=True)
 class _Source:
     connector: Connector
+    agency: _Agency
+    most: int
     under_way: int = 0
     failures: int = 0
-    closed_until: float = field(default=0.0)
+    left_alone: bool = False
+    """The breaker is open: only a trial goes through, and none before `until`."""
+    until: float = 0.0
+    trial: bool = False
+    fault: str = ""
+    """The last failure's code, until the source answers in good order."""
 
 
 class Sources:
@@ -47,32 +66,39 @@ class Sources:
         open_connector: Callable[[Service], Connector],
         *,
         max_per_source: int,
+        max_per_agency: int,
         breaker_failures: int,
         breaker_seconds: float,
     ) -> None:
         self._open = open_connector
         self._max = max_per_source
+        self._max_agency = max_per_agency
         self._failures = breaker_failures
         self._seconds = breaker_seconds
         self._sources: dict[tuple[str, str], _Source] = {}
+        self._agencies: dict[str, _Agency] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def fetch(self, service: Service, ask: Ask) -> Record:
         """The source's record. Raises CitizenNotFound, SourceFault (its four kinds) or Overloaded."""
         loop = asyncio.get_running_loop()
         source = self._source(service)
-        if source.closed_until > loop.time():
-            raise AgencyUnavailable("breaker_open", retry_after=max(1, round(source.closed_until - loop.time())))
-        if source.under_way >= self._max:
+        agency = source.agency
+        trial = source.left_alone
+        if trial and (source.trial or source.until > loop.time()):
+            raise AgencyUnavailable("breaker_open", retry_after=max(1, round(source.until - loop.time())))
+        if source.under_way >= source.most or agency.under_way >= self._max_agency:
             raise Overloaded("too many questions wait on this source", "มีคำขอรอหน่วยงานนี้มากเกินไป", retry_after=1)
+        source.trial = trial
         source.under_way += 1
+        agency.under_way += 1
         failure: GatewayError
         try:
             async with asyncio.timeout_at(ask.deadline + _GRACE):
                 record = await source.connector.fetch(ask)
             if not (isinstance(record, Record) and isinstance(record.data, Mapping)):
                 raise AgencyMisbehaved("connector_answer")
-            source.failures = 0
+            source.failures, source.fault, source.left_alone = 0, "", False
             return record
         except TimeoutError:
             failure = AgencyTimeout("deadline")
@@ -86,10 +112,10 @@ class Sources:
             failure = _in_our_words(error)
         finally:
             source.under_way -= 1
-        if isinstance(failure, AgencyUnavailable | AgencyTimeout):
-            self._failed(source, loop.time())
-        elif isinstance(failure, CitizenNotFound | OutsideServiceHours):
-            source.failures = 0
+            agency.under_way -= 1
+            if trial:
+                source.trial = False
+        self._note(source, failure, loop.time(), trial=trial)
         # Raised out here, so that what the connector raised does not hang on it as context.
         raise failure
 
@@ -111,16 +137,29 @@ class Sources:
         source = self._sources.get((service.id, service.digest))
         if source is None:
             try:
-                source = self._sources[service.id, service.digest] = _Source(self._open(service))
+                opened = self._open(service)
+            except SourceFault as fault:  # a kind that knows why it may not be opened
+                raise AgencyUnavailable(_code(fault.fault)) from None
             except Exception as error:
                 raise AgencyUnavailable(f"connector_{type(error).__name__}"[:64]) from None
+            agency = self._agencies.setdefault(service.agency, _Agency())
+            source = _Source(opened, agency, min(service.concurrency or self._max, self._max))
+            self._sources[service.id, service.digest] = source
         return source
 
-    def _failed(self, source: _Source, at: float) -> None:
-        source.failures += 1
-        if source.failures >= self._failures:
-            source.closed_until = at + self._seconds
-            source.failures = 0
+    def _note(self, source: _Source, failure: GatewayError, at: float, *, trial: bool) -> None:
+        """What a failure says of the source: out of reach, or there and answering, well or badly."""
+        if isinstance(failure, AgencyUnavailable | AgencyTimeout):
+            source.failures += 1
+            source.fault = failure.fault
+            if trial or source.failures >= self._failures:
+                source.left_alone, source.until, source.failures = True, at + self._seconds, 0
+        elif isinstance(failure, AgencyMisbehaved):
+            source.fault = failure.fault
+            if trial:
+                source.left_alone = False
+        elif isinstance(failure, CitizenNotFound | OutsideServiceHours):
+            source.failures, source.fault, source.left_alone = 0, "", False
 
     async def _retire(self, source: _Source) -> None:
         for _ in range(600):
@@ -129,6 +168,31 @@ class Sources:
             await asyncio.sleep(0.1)
         with contextlib.suppress(Exception):
             await source.connector.close()
+
+
+def told_of_refusals(service: Service, allowed: Callable[[str], bool]) -> Callable[[str], bool]:
+    """`allowed`, which tells the operators what was refused and what to set; whoever asks is told neither.
+
+    Once a minute and address, so that a flood of questions is none of lines.
+    """
+    told: dict[str, float] = {}
+
+    def watched(address: str) -> bool:
+        if allowed(address):
+            return True
+        at = time.monotonic()
+        if at >= told.get(address, 0.0) and len(told) < _MOST_TOLD:
+            told[address] = at + _TOLD_AGAIN
+            logger.warning(
+                "address_not_allowed",
+                agency=service.agency,
+                service=service.id,
+                address=address,
+                allow=f"LINKAGE_EGRESS_ALLOW={service.agency}={address}",
+            )
+        return False
+
+    return watched
 
 
 def _in_our_words(error: BaseException) -> GatewayError:

@@ -6,7 +6,7 @@
     open_connector(service, secret=…, address_allowed=…) -> Connector
     describe(service) -> dict                        its public entry
     package(entry) -> dict                           the same as the government data catalogue takes it (CKAN)
-    open_now(service, moment) -> bool                its service hours
+    require_open(service, moment)                    its hours and announced outages, or OutsideServiceHours
     digest_of(registration) -> str                   what is approved
     machine_secrets(folder) -> resolver              where secret references lead
 
@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from gateway.catalogue.ckan import package
 from gateway.catalogue.entry import describe
-from gateway.catalogue.hours import open_now
+from gateway.catalogue.hours import require_open, with_hours
 from gateway.catalogue.kinds import connector_findings, kind
 from gateway.catalogue.problems import CatalogueProblems, Finding, Problem, pointer
 from gateway.catalogue.registration import Registration, digest_of, read_folder, services_of
@@ -39,10 +39,11 @@ __all__ = [
     "digest_of",
     "machine_secrets",
     "open_connector",
-    "open_now",
     "package",
     "read_folder",
+    "require_open",
     "services_of",
+    "with_hours",
 ]
 
 

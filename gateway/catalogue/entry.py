@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from gateway.catalogue.hours import outages_told
 from gateway.model.service import Service
 
 _OURS: Final = frozenset({"freshness", "contacts"})
@@ -29,6 +30,7 @@ def describe(service: Service) -> dict[str, Any]:
         "deadline_seconds": service.deadline,
         "freshness": metadata["freshness"],
         "hours": service.hours,
+        "outages": outages_told(service),
         "echo": "checked" if service.echo else "none",
         "contacts": metadata["contacts"],
         "metadata": {key: value for key, value in metadata.items() if key not in _OURS},

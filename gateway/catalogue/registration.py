@@ -168,6 +168,7 @@ def _service(registration: Mapping[str, Any], body: Mapping[str, Any], digest: s
         },
         hours=body.get("hours"),
         digest=digest,
+        concurrency=body.get("concurrency"),
     )
 
 

@@ -23,6 +23,7 @@ from gateway.cli import (
     local,
     log,
     onboarding,
+    outages,
     policies,
     questions,
     registers,
@@ -50,6 +51,7 @@ app.command("exchange")(questions.exchange)
 app.add_typer(key_files.app, name="keys")
 for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
     app.add_typer(getattr(registers, _name), name=_name)
+connectors.app.add_typer(outages.app, name="outage")
 app.add_typer(connectors.app, name="connector")
 for _name in ("narrow", "expiring", "from_template", "render"):
     agreements.app.command(_name.replace("_", "-"))(getattr(agreement_papers, _name))

@@ -84,6 +84,31 @@ class ReasonBody(Document):
     fields: list[str] | None = None
 
 
+class OutageBody(Document):
+    """A time, announced by the source, in which it does not serve."""
+
+    starts: str = Field(alias="from", examples=["2026-12-05T18:00+07:00"])
+    ends: str = Field(alias="to", examples=["2026-12-06T06:00+07:00"])
+    title: str
+    title_th: str
+
+
+class HoursBody(Document):
+    """When the source serves: spans of each day of the week, and days on which it does not."""
+
+    weekly: dict[str, list[str]] = Field(examples=[{"mon": ["08:30-12:00", "13:00-16:30"]}])
+    closed: list[str]
+    zone: Literal["Asia/Bangkok"]
+
+
+class ServiceHoursBody(Document):
+    """With `outside_service_hours`: why the source does not serve now, and from when on it does."""
+
+    outage: OutageBody | None = None
+    hours: HoursBody | None = None
+    serves_again: str | None = Field(None, examples=["2026-12-06T06:00+07:00"])
+
+
 class ProblemBody(Document):
     """An error (RFC 9457). `code` is stable; nothing of the request's values is ever in it."""
 
@@ -96,6 +121,7 @@ class ProblemBody(Document):
     detail_th: str | None = None
     exchange_id: str | None = None
     reasons: list[ReasonBody] | None = None
+    service_hours: ServiceHoursBody | None = None
 
 
 class OAuthProblem(Document):

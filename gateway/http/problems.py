@@ -25,6 +25,7 @@ from gateway.errors import (
     MethodNotAllowed,
     NotFound,
     OAuthError,
+    OutsideServiceHours,
     QuotaExceeded,
 )
 from gateway.observe import logger
@@ -49,6 +50,8 @@ def render(error: GatewayError) -> Response:
         body["exchange_id"] = error.exchange_id
     if isinstance(error, Denied | QuotaExceeded):
         body["reasons"] = [reason.as_json() for reason in error.reasons]
+    if isinstance(error, OutsideServiceHours) and error.service_hours:
+        body["service_hours"] = error.service_hours
     headers = {"cache-control": "no-store"}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)

@@ -21,7 +21,7 @@ from gateway.model.identifiers import (
     writes_citizen_id,
 )
 from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Operator, Purpose, Term
-from gateway.model.service import FieldInfo, Service
+from gateway.model.service import FieldInfo, Outage, Service
 
 __all__ = [
     "BANGKOK",
@@ -43,6 +43,7 @@ __all__ = [
     "IdentifierKind",
     "Officer",
     "Operator",
+    "Outage",
     "Purpose",
     "Question",
     "Receipt",

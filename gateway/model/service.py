@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from gateway.model.identifiers import IdentifierKind
@@ -31,12 +32,23 @@ class FieldInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A time, announced by the source, in which it does not serve: from, and up to but not including, `ends`."""
+
+    starts: datetime
+    ends: datetime
+    title_en: str
+    title_th: str
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """A service as registered: everything the pipeline needs to know of it.
 
     `level`: classification of the whole, 1 to 3 here. `deadline`: seconds the source has to answer.
     `echo`: whether the source's answer names the identifier, so that another person's answer is caught.
     `connector`: {"kind", "endpoint", "settings", "mapping"}; `digest`: SHA-256 (hex) of the registration.
+    `concurrency`: questions that the source takes at once, where it says. `outages`: those announced, by their start.
     """
 
     id: str
@@ -55,3 +67,5 @@ class Service:
     connector: Mapping[str, Any] = field(repr=False)
     hours: Mapping[str, Any] | None = None
     digest: str = ""
+    concurrency: int | None = None
+    outages: tuple[Outage, ...] = ()

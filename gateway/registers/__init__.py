@@ -4,7 +4,7 @@ from gateway.registers.acting import Act, Book
 from gateway.registers.acts import perform
 from gateway.registers.candidates import candidates
 from gateway.registers.forms import FORMS
-from gateway.registers.snapshot import KINDS, Record, Registers, read_rows, record_digest
+from gateway.registers.snapshot import KINDS, Record, Registers, outages_of, read_rows, record_digest
 from gateway.registers.values import Form
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Record",
     "Registers",
     "candidates",
+    "outages_of",
     "perform",
     "read_rows",
     "record_digest",

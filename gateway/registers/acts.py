@@ -45,6 +45,8 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "connector.approve": connector_acts.approve_connector,
     "connector.disable": connector_acts.switch_connector,
     "connector.enable": connector_acts.switch_connector,
+    "connector.outage": connector_acts.announce_outage,
+    "connector.outage.withdraw": connector_acts.withdraw_outage,
     "agreement.propose": agreement_acts.propose_agreement,
     "agreement.approve": agreement_acts.approve_agreement,
     "agreement.refuse": agreement_acts.refuse_agreement,

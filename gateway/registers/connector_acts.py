@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from gateway.errors import Conflict, NotFound
+from gateway.model import timestamp
 from gateway.registers import forms
 from gateway.registers.acting import (
     Act,
@@ -14,7 +17,7 @@ from gateway.registers.acting import (
     require_someone_else,
     require_status,
 )
-from gateway.registers.snapshot import Record
+from gateway.registers.snapshot import Record, outages_of
 
 
 def register_connector(act: Act, book: Book) -> Record:
@@ -66,10 +69,53 @@ def switch_connector(act: Act, book: Book) -> Record:
     if form.service is None:
         require_status(record, ("active",) if disable else ("disabled",))
         return changed_record(act, record, status="disabled" if disable else "active", reason=form.reason)
-    service = book.services.get(form.service)
-    if service is None or service.agency != form.agency:
-        raise NotFound("the agency offers no such service", "หน่วยงานนี้ไม่มีบริการข้อมูลดังกล่าว")
+    _offered(book, form.agency, form.service)
     disabled = set(record["disabled_services"])
     if (form.service in disabled) == disable:
         raise Conflict("the service is already so", "บริการข้อมูลอยู่ในสถานะนั้นอยู่แล้ว")
     return changed_record(act, record, disabled_services=sorted(disabled ^ {form.service}), reason=form.reason)
+
+
+_MOST_OUTAGES = 100
+
+
+def announce_outage(act: Act, book: Book) -> Record:
+    """One owner's word is enough: an outage only ever keeps the gateway from asking."""
+    form = as_form(act, forms.AnnounceOutage)
+    require_owner(act, form.agency, or_admin=True)
+    record = existing(book, "connector", form.agency)
+    if form.service is not None:
+        _offered(book, form.agency, form.service)
+    now = datetime.fromisoformat(act.time)
+    if form.ends <= now:
+        raise Conflict("the outage is over already", "ช่วงเวลาหยุดให้บริการผ่านไปแล้ว")
+    coming = [each for each in outages_of(record) if datetime.fromisoformat(each["to"]) > now]
+    outage = {
+        "service": form.service,
+        "from": timestamp(form.starts),
+        "to": timestamp(form.ends),
+        "title": form.title.model_dump(),
+        "announced_by": act.operator.id,
+    }
+    if any((each["service"], each["from"]) == (outage["service"], outage["from"]) for each in coming):
+        raise Conflict("an outage from that time is announced already", "มีการแจ้งหยุดให้บริการจากเวลานี้อยู่แล้ว")
+    if len(coming) >= _MOST_OUTAGES:
+        raise Conflict("too many outages are announced", "มีการแจ้งหยุดให้บริการมากเกินไป")
+    return changed_record(act, record, outages=sorted([*coming, outage], key=lambda each: str(each["from"])))
+
+
+def withdraw_outage(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.WithdrawOutage)
+    require_owner(act, form.agency, or_admin=True)
+    record = existing(book, "connector", form.agency)
+    starts, held = timestamp(form.starts), outages_of(record)
+    kept = [each for each in held if (each["service"], each["from"]) != (form.service, starts)]
+    if len(kept) == len(held):
+        raise NotFound("no such outage is announced", "ไม่มีการแจ้งหยุดให้บริการดังกล่าว")
+    return changed_record(act, record, outages=kept)
+
+
+def _offered(book: Book, agency: str, service: str) -> None:
+    offered = book.services.get(service)
+    if offered is None or offered.agency != agency:
+        raise NotFound("the agency offers no such service", "หน่วยงานนี้ไม่มีบริการข้อมูลดังกล่าว")

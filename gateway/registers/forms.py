@@ -6,14 +6,16 @@ One pydantic model an act; unknown keys are refused. `FORMS` maps the act's name
 from __future__ import annotations
 
 import ipaddress
+import re
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from gateway.keys import import_key
 from gateway.registers.agreement_forms import ApproveAgreement, NarrowAgreement, ProposeAgreement, RefuseAgreement
 from gateway.registers.rights_forms import AddRightsRequest, AnswerRightsRequest, RejectRightsRequest
-from gateway.registers.values import Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
+from gateway.registers.values import LAST_YEAR, Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
 
 Scope = Literal["exchange", "consent"]
 
@@ -193,6 +195,54 @@ class NamedConnector(Form):
     reason: Text | None = None
 
 
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII)
+
+
+def _moment(value: object) -> datetime:
+    """RFC 3339 with its offset, in the common era: an hour could be meant in Bangkok or in UTC."""
+    if not isinstance(value, str) or _MOMENT.fullmatch(value) is None:
+        raise ValueError("a time is YYYY-MM-DDTHH:MM with its offset: +07:00, or Z")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:  # which would quote it
+        raise ValueError("there is no such time") from None
+    if moment.year > LAST_YEAR:
+        raise ValueError("write the year in the common era: 543 less than the Thai one")
+    return moment
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class AnnounceOutage(Form):
+    """connector.outage: when one service, or all of the agency's, will not serve, and why, in both languages"""
+
+    agency: Id
+    service: ServiceId | None = None
+    starts: Moment = Field(alias="from")
+    ends: Moment = Field(alias="to")
+    title: Title
+
+    @model_validator(mode="after")
+    def _a_span(self) -> AnnounceOutage:
+        if self.starts >= self.ends:
+            raise ValueError("it ends before it starts")
+        if self.ends - self.starts > _LONGEST_OUTAGE:
+            raise ValueError("longer than a month: disable the service instead")
+        return self
+
+
+class WithdrawOutage(Form):
+    """connector.outage.withdraw: the announced outage that starts then"""
+
+    agency: Id
+    service: ServiceId | None = None
+    starts: Moment = Field(alias="from")
+
+
+_LONGEST_OUTAGE = timedelta(days=31)
+
+
 class PolicyDocument(Form):
     """A policy set as text: the Cedar schema, and each file by its name"""
 
@@ -243,6 +293,8 @@ FORMS: dict[str, type[Form]] = {
     "connector.approve": ApproveConnector,
     "connector.disable": NamedConnector,
     "connector.enable": NamedConnector,
+    "connector.outage": AnnounceOutage,
+    "connector.outage.withdraw": WithdrawOutage,
     "agreement.propose": ProposeAgreement,
     "agreement.approve": ApproveAgreement,
     "agreement.refuse": RefuseAgreement,

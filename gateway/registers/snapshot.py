@@ -82,6 +82,11 @@ class Registers:
         return found
 
 
+def outages_of(connector: Record) -> list[dict[str, Any]]:
+    """The outages announced in a connector's record: {service or null, from, to, title, announced_by}."""
+    return list(connector.get("outages", ()))
+
+
 def read_rows(connection: Connection, since: int) -> tuple[list[tuple[str, str, str]], int]:
     """(the rows that changed after revision `since`, the revision now)."""
     # The revision is read first: a row that changes between the two reads is read again next time.

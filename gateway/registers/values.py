@@ -16,7 +16,7 @@ from gateway.model import holds_citizen_id, writes_citizen_id
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_LAST_YEAR = 2299
+LAST_YEAR = 2299
 """A later year is a Buddhist-era one, written where the common era is meant."""
 
 
@@ -48,7 +48,7 @@ def _day(value: object) -> date:
         day = date.fromisoformat(value)
     except ValueError:  # which would quote it
         raise ValueError("there is no such day") from None
-    if day.year > _LAST_YEAR:
+    if day.year > LAST_YEAR:
         raise ValueError("write the year in the common era: 543 less than the Thai one")
     return day
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -94,6 +95,34 @@ def test_a_source_that_is_down_is_unavailable_and_serves_again_when_it_is_back(w
     assert (problem.status, problem.code) == (503, "agency_unavailable")
     _, failed = on_record(gateway, problem.exchange_id, "failed")
     assert failed["content"]["fault"].partition(":")[2] in {"refused", "disconnected"}
+    assert isinstance(ask(gateway, **OF_PERSON), Answer)
+
+
+def test_an_announced_outage_is_told_as_such_and_the_source_is_left_alone(world: Any) -> None:
+    gateway, agencies = world
+    moment = datetime.now(UTC)
+    starts, ends = (moment + timedelta(minutes=by) for by in (-5, 90))
+    outage = {"agency": "dopa", "service": PERSON, "from": starts.isoformat("T", "seconds")}
+    asked = agencies["dopa"].asked()
+    with gateway.as_("dopa-owner-1") as owner:
+        title = {"th": "ปรับปรุงระบบ", "en": "Maintenance"}
+        owner.act("connector.outage", {**outage, "to": ends.isoformat("T", "seconds"), "title": title})
+        try:
+            response = post(gateway, token_of(gateway, "city-a-welfare"), OF_PERSON)
+            with gateway.as_("city-a-welfare") as client:
+                (told,) = client.service(PERSON)["outages"]
+                assert client.service(HOUSE)["outages"] == []
+        finally:
+            owner.act("connector.outage.withdraw", outage)
+    problem = response.json()
+    assert (response.status_code, problem["code"]) == (503, "outside_service_hours")
+    assert 5300 < int(response.headers["retry-after"]) <= 5400
+    assert problem["service_hours"]["outage"] == told
+    assert told["title_th"] in problem["detail_th"]
+    assert problem["service_hours"]["serves_again"] in problem["detail"]
+    _, failed = on_record(gateway, problem["exchange_id"], "failed")
+    assert failed["content"]["fault"] == "outside_service_hours:outage"
+    assert agencies["dopa"].asked() == asked
     assert isinstance(ask(gateway, **OF_PERSON), Answer)
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from gateway.errors import Denied, GatewayError, Overloaded
 from gateway.model import IdentifierKind, Service
@@ -20,7 +22,8 @@ from gateway.plugin import (
     Record,
     SourceFault,
 )
-from gateway.sources import Sources
+from gateway.settings import Settings
+from gateway.sources import Sources, told_of_refusals
 
 CITIZEN = "9111111111114"
 WORDS = f"ไม่พบ {CITIZEN} in table person"
@@ -56,7 +59,9 @@ def sources(plugin: Plugin | dict[str, Plugin], **limits: Any) -> Sources:
     def opened(of: Service) -> Plugin:
         return plugin[of.id] if isinstance(plugin, dict) else plugin
 
-    return Sources(opened, **{"max_per_source": 8, "breaker_failures": 3, "breaker_seconds": 60.0, **limits})
+    return Sources(
+        opened, **{"max_per_source": 8, "max_per_agency": 99, "breaker_failures": 3, "breaker_seconds": 60.0, **limits}
+    )
 
 
 async def failure(of: Sources, which: Service | None = None, seconds: float = 5.0) -> GatewayError:
@@ -196,6 +201,133 @@ async def test_the_breaker_opens_after_failures_in_a_row_and_closes_again() -> N
     assert await of.fetch(service(), ask())
 
 
+async def test_one_question_tries_whether_a_source_is_back_and_no_second_goes_with_it() -> None:
+    plugin = Plugin(raiser(AgencyTimeout("late")))
+    of = sources(plugin, breaker_failures=1, breaker_seconds=0.05)
+    await failure(of)
+    await asyncio.sleep(0.1)
+    gate = asyncio.Event()
+
+    async def wait() -> Record:
+        await gate.wait()
+        return Record({})
+
+    plugin.act = wait
+    trial = asyncio.create_task(of.fetch(service(), ask()))
+    await asyncio.sleep(0.01)
+    for _ in range(5):
+        error = await failure(of)
+        assert (getattr(error, "fault", ""), error.retry_after) == ("breaker_open", 1)
+    assert plugin.asked == 2, "the first failure, and one trial"
+    gate.set()
+    await trial
+    await asyncio.gather(*(of.fetch(service(), ask()) for _ in range(4)))
+    assert plugin.asked == 6, "a trial that came home closes the breaker for all"
+
+
+async def test_a_trial_that_fails_leaves_the_source_alone_again_at_once() -> None:
+    plugin = Plugin(raiser(AgencyUnavailable("refused")))
+    of = sources(plugin, breaker_failures=3, breaker_seconds=0.2)
+    for _ in range(3):
+        await failure(of)
+    await asyncio.sleep(0.25)
+    assert getattr(await failure(of), "fault", "") == "refused"
+    assert getattr(await failure(of), "fault", "") == "breaker_open"
+    assert plugin.asked == 4
+
+
+@pytest.mark.parametrize("outcome", [lambda: Record({}), raiser(AgencyMisbehaved("status")), raiser(CitizenNotFound())])
+async def test_a_source_that_answers_anything_is_back(outcome: Callable[[], Any]) -> None:
+    plugin = Plugin(raiser(AgencyUnavailable("refused")))
+    of = sources(plugin, breaker_failures=1, breaker_seconds=0.05)
+    await failure(of)
+    await asyncio.sleep(0.1)
+    plugin.act = outcome
+    for _ in range(2):
+        try:
+            await of.fetch(service(), ask())
+        except (AgencyMisbehaved, CitizenNotFound):
+            continue
+    assert plugin.asked == 3
+
+
+async def test_a_trial_whose_asker_goes_away_leaves_the_next_one_to_try() -> None:
+    plugin = Plugin(raiser(AgencyUnavailable("refused")))
+    of = sources(plugin, breaker_failures=1, breaker_seconds=0.05)
+    await failure(of)
+    await asyncio.sleep(0.1)
+    plugin.act = lambda: asyncio.sleep(30)
+    trial = asyncio.create_task(of.fetch(service(), ask()))
+    await asyncio.sleep(0.01)
+    trial.cancel()
+    await asyncio.gather(trial, return_exceptions=True)
+    plugin.act = lambda: Record({})
+    assert await of.fetch(service(), ask())
+
+
+async def test_a_service_says_how_many_questions_it_takes_at_once() -> None:
+    gate = asyncio.Event()
+
+    async def wait() -> Record:
+        await gate.wait()
+        return Record({})
+
+    few, plugin = replace(service(), concurrency=2), Plugin(wait)
+    of = sources(plugin)
+    waiting = [asyncio.create_task(of.fetch(few, ask())) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    assert isinstance(await failure(of, few), Overloaded)
+    gate.set()
+    await asyncio.gather(*waiting)
+    many = replace(service(digest="many"), concurrency=500)  # no more than the gateway itself lets wait
+    gate.clear()
+    waiting = [asyncio.create_task(of.fetch(many, ask())) for _ in range(8)]
+    await asyncio.sleep(0.01)
+    assert isinstance(await failure(of, many), Overloaded)
+    gate.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_one_agencys_services_together_do_not_take_every_place() -> None:
+    gate = asyncio.Event()
+
+    async def wait() -> Record:
+        await gate.wait()
+        return Record({})
+
+    of = sources(Plugin(wait), max_per_source=2, max_per_agency=3)
+    person, house = service("dopa.person.v1"), service("dopa.house.v1")
+    waiting = [asyncio.create_task(of.fetch(each, ask())) for each in (person, person, house)]
+    await asyncio.sleep(0.01)
+    assert isinstance(await failure(of, house), Overloaded)
+    gate.set()
+    await asyncio.gather(*waiting)
+    other = replace(service("nhso.coverage.v1"), agency="nhso")
+    assert await of.fetch(other, ask())
+
+
+async def test_what_a_kind_says_of_why_it_does_not_open_is_told() -> None:
+    def opened(_: Service) -> Plugin:
+        raise AgencyUnavailable("connector_changed")
+
+    of = Sources(opened, max_per_source=8, max_per_agency=8, breaker_failures=9, breaker_seconds=1.0)
+    error = await failure(of)
+    assert (type(error), getattr(error, "fault", "")) == (AgencyUnavailable, "connector_changed")
+
+
+def test_operators_are_told_which_address_was_refused_and_how_to_allow_it() -> None:
+    allowed = told_of_refusals(service(), Settings(egress_allow=["dopa=10.1.0.0/16"]).address_allowed("dopa"))
+    with structlog.testing.capture_logs() as lines:
+        assert allowed("10.1.2.3")
+        assert [allowed("10.2.2.3") for _ in range(5)] == [False] * 5
+        assert not allowed("169.254.169.254")
+    assert [line["allow"] for line in lines] == [
+        "LINKAGE_EGRESS_ALLOW=dopa=10.2.2.3",
+        "LINKAGE_EGRESS_ALLOW=dopa=169.254.169.254",
+    ], "once an address, however often it is asked for"
+    assert {line["event"] for line in lines} == {"address_not_allowed"}
+
+
 @pytest.mark.parametrize("good", [lambda: Record({}), raiser(CitizenNotFound()), raiser(OutsideServiceHours())])
 async def test_an_answer_in_good_order_begins_the_count_anew(good: Callable[[], Any]) -> None:
     plugin = Plugin(raiser(AgencyTimeout("late")))
@@ -220,7 +352,7 @@ async def test_a_connector_that_cannot_be_opened_is_unavailable_and_tried_again(
             raise ValueError(WORDS)
         return Plugin(lambda: Record({}))
 
-    of = Sources(opened, max_per_source=8, breaker_failures=9, breaker_seconds=1.0)
+    of = Sources(opened, max_per_source=8, max_per_agency=8, breaker_failures=9, breaker_seconds=1.0)
     for _ in range(2):
         error = await failure(of)
         assert (type(error), getattr(error, "fault", "")) == (AgencyUnavailable, "connector_ValueError")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gateway.catalogue import digest_of
 from gateway.errors import Conflict, Denied, MalformedRequest, NotFound
@@ -263,6 +264,45 @@ def test_a_connectors_life(town: Town) -> None:
     assert town.act("dopa-2", "connector.enable", {"agency": "dopa"})["status"] == "active"
     disabled = town.act("admin", "connector.disable", {"agency": "dopa", "service": HOUSE})
     assert (disabled["status"], disabled["disabled_services"]) == ("active", [HOUSE])
+
+
+def outage(starts: str, ends: str, **more: Any) -> dict[str, Any]:
+    return {"agency": "dopa", "from": starts, "to": ends, "title": title("moving"), **more}
+
+
+def test_outages_are_announced_and_taken_back(town: Town) -> None:
+    """NOW is 2026-11-20T04:17Z; an outage that is over goes with the next announcement."""
+    first = town.act("dopa-1", "connector.outage", outage("2026-11-20T10:00+07:00", "2026-11-20T12:00+07:00"))
+    assert [each["from"] for each in first["outages"]] == ["2026-11-20T03:00:00.000Z"]
+    of_house = outage("2026-12-01T00:00Z", "2026-12-02T00:00Z", service=HOUSE)
+    town.act("admin", "connector.outage", of_house)
+    with pytest.raises(Conflict):
+        town.tried("admin", "connector.outage", of_house)
+    with pytest.raises(Conflict):  # over
+        town.tried("dopa-1", "connector.outage", outage("2026-11-19T10:00Z", "2026-11-20T04:00Z"))
+    with pytest.raises(NotFound):
+        town.tried("dopa-1", "connector.outage", outage("2026-12-01T00:00Z", "2026-12-02T00:00Z", service=COVER))
+    with pytest.raises(NotFound):  # that one is of the house register alone
+        town.tried("dopa-1", "connector.outage.withdraw", {"agency": "dopa", "from": "2026-12-01T00:00Z"})
+    gone = {"agency": "dopa", "service": HOUSE, "from": "2026-12-01T07:00+07:00"}
+    assert len(town.act("dopa-2", "connector.outage.withdraw", gone)["outages"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends"),
+    [
+        ("2026-12-02T00:00Z", "2026-12-01T00:00Z"),
+        ("2026-12-01T00:00Z", "2027-02-01T00:00Z"),
+        ("2026-12-01T00:00", "2026-12-02T00:00"),
+        ("2569-12-01T00:00Z", "2569-12-02T00:00Z"),
+        ("2026-13-01T00:00Z", "2026-12-02T00:00Z"),
+        ("tomorrow", "2026-12-02T00:00Z"),
+    ],
+)
+def test_what_is_no_outage(town: Town, starts: str, ends: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        town.tried("dopa-1", "connector.outage", outage(starts, ends))
+    assert all(starts not in fault["msg"] for fault in refused.value.errors())
 
 
 def test_somebody_is_always_left_who_can_administer(town: Town) -> None:

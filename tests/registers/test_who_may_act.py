@@ -50,6 +50,7 @@ def other_policies(town: Town) -> dict[str, Any]:
 
 
 FEWER = {"version": 1, "reason": "not needed", "terms": [{"id": "t1", "officer_required": True}]}
+OUTAGE = {"agency": "dopa", "from": "2026-12-05T18:00+07:00", "to": "2026-12-06T06:00+07:00", "title": title("moving")}
 REQUEST = {"agency": "dopa", "right": "access", "subject": "ab" * 32, "received": "2026-11-01"}
 MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("agency.add", "", {"id": "new", "title": title("new")}, ADMINS),
@@ -90,6 +91,8 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("connector.approve", "", {"agency": "dopa", "digest": digest_of(registration(2))}, {"dopa-2"}),
     ("connector.disable", "", {"agency": "dopa"}, ADMINS | DOPA),
     ("connector.enable", "a service", {"agency": "dopa", "service": "dopa.house.v1"}, DOPA),
+    ("connector.outage", "", OUTAGE, ADMINS | DOPA),
+    ("connector.outage.withdraw", "", {"agency": "dopa", "from": "2026-12-01T18:00+07:00"}, ADMINS | DOPA),
     ("agreement.propose", "", form("new"), ADMINS | DOPA | CITY),
     ("agreement.propose", "of a group", form("new", consumer={"group": "cities"}), ADMINS | DOPA),
     ("agreement.approve", "proposed by an admin", {"id": "proposed", "version": 1}, DOPA),
@@ -120,6 +123,7 @@ def town() -> Town:
     town = settled()
     town.act("dopa-1", "connector.register", {"registration": registration(2)})
     town.act("dopa-1", "connector.disable", {"agency": "dopa", "service": "dopa.house.v1"})
+    town.act("dopa-1", "connector.outage", {**OUTAGE, "from": "2026-12-01T18:00+07:00"})
     town.operator("nhso-2", "owner", "nhso")
     town.act("nhso-1", "operator.suspend", {"id": "nhso-2"})
     town.operator("auditor-2", "auditor")
