@@ -1,7 +1,7 @@
 """Consents: a citizen's yes to one consumer, service, purpose and set of fields, withdrawable at any moment."""
 
 from gateway.consents.book import ConsentBook, Held
-from gateway.consents.forms import CitizenId, Evidence, Form, GiveConsent, Text
+from gateway.consents.forms import CitizenId, Evidence, GiveConsent
 from gateway.consents.page import printable
 from gateway.consents.receipt import signed_receipt
 from gateway.consents.record import (
@@ -20,10 +20,8 @@ __all__ = [
     "CitizenId",
     "ConsentBook",
     "Evidence",
-    "Form",
     "GiveConsent",
     "Held",
-    "Text",
     "allowed_from",
     "draw_code",
     "for_citizen",

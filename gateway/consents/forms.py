@@ -7,77 +7,25 @@ that it cannot be moved to another text.
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from gateway.model import CODE, FIELD_NAME, PURPOSE_CODE, REGISTER_ID, SERVICE_ID, holds_citizen_id, writes_citizen_id
+from gateway.model import CODE, FIELD_NAME, PURPOSE_CODE, REGISTER_ID, SERVICE_ID
+from gateway.values import Form, Method, MomentAhead, Text, no_person, plain
 
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_LAST_YEAR = 2299
-"""A later year is a Buddhist-era one, written where the common era is meant."""
 LONGEST_NOTICE = 20_000
-
-
-def _moment(value: object) -> object:
-    if value is None:
-        return None
-    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
-        raise ValueError("a time is written as RFC 3339 has it, with its offset")
-    try:
-        moment = datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):  # which would quote it
-        raise ValueError("there is no such time") from None
-    if moment.year > _LAST_YEAR:
-        raise ValueError("write the year in the common era: 543 less than the Thai one")
-    return moment
-
-
-def _no_person(value: str) -> str:
-    if holds_citizen_id(value):
-        raise ValueError("must not be or hold a citizen ID")
-    return value
-
-
-def _plain(value: str) -> str:
-    if writes_citizen_id(value):
-        raise ValueError("must not hold a citizen ID")
-    if _CONTROL.search(value):
-        raise ValueError("must not hold control characters")
-    return value
 
 
 def _coded(pattern: str) -> StringConstraints:
     return StringConstraints(pattern=f"^{pattern}$")
 
 
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True), AfterValidator(_plain)]
-Reference = Annotated[str, _coded(r"[A-Za-z0-9._/-]{1,64}"), AfterValidator(_no_person)]
+Reference = Annotated[str, _coded(r"[A-Za-z0-9._/-]{1,64}"), AfterValidator(no_person)]
 Digest = Annotated[str, _coded("[0-9a-f]{64}")]
 CitizenId = Annotated[str, _coded("[0-9]{13}")]
-Agency = Annotated[str, _coded(REGISTER_ID.pattern), AfterValidator(_no_person)]
+Agency = Annotated[str, _coded(REGISTER_ID.pattern), AfterValidator(no_person)]
 Uses = Literal["all", "day", "month", "year"]
-
-
-class Form(BaseModel):
-    """Strict: no unknown key, no coercion between types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
 
 class Evidence(Form):
@@ -88,9 +36,9 @@ class Evidence(Form):
     `reference`: of the office's own file that holds the proof. `notice_sha256`: of the notice's text, UTF-8.
     """
 
-    method: Annotated[str, _coded("[a-z][a-z0-9-]{1,31}"), AfterValidator(_no_person)]
+    method: Method
     assurance: int = Field(ge=1, le=3)
-    officer: Annotated[str, _coded(CODE.pattern), AfterValidator(_no_person)] | None = None
+    officer: Annotated[str, _coded(CODE.pattern), AfterValidator(no_person)] | None = None
     reference: Reference
     notice_sha256: Digest
 
@@ -110,15 +58,15 @@ class ConsentNotice(Form):
     version: Text
     language: Annotated[str, _coded("[a-z]{2,3}")] = "th"
     text: Annotated[
-        str, StringConstraints(min_length=1, max_length=LONGEST_NOTICE, strip_whitespace=False), AfterValidator(_plain)
+        str, StringConstraints(min_length=1, max_length=LONGEST_NOTICE, strip_whitespace=False), AfterValidator(plain)
     ]
 
 
 class Validity(Form):
     """From when (now, if it is left out) until when; the end is not included."""
 
-    from_: Moment | None = Field(None, alias="from")
-    to: Moment
+    from_: MomentAhead | None = Field(None, alias="from")
+    to: MomentAhead
 
     @model_validator(mode="after")
     def _in_order(self) -> Validity:
@@ -140,13 +88,13 @@ class GiveConsent(Form):
     citizen_id: CitizenId
     consumer: Agency | None = None
     service: Annotated[str, _coded(SERVICE_ID.pattern)]
-    purpose: Annotated[str, _coded(PURPOSE_CODE.pattern), AfterValidator(_no_person)]
+    purpose: Annotated[str, _coded(PURPOSE_CODE.pattern), AfterValidator(no_person)]
     fields: list[Annotated[str, _coded(FIELD_NAME.pattern)]] = Field(min_length=1, max_length=200)
     notice: ConsentNotice
     validity: Validity
     use_limit: UseLimit | None = None
     age_band: Literal["adult", "minor_10_19", "minor_under_10"]
-    confirm_by: Moment | None = None
+    confirm_by: MomentAhead | None = None
     act_a_minor_may_do: Text | None = Field(
         None, description="The act that a minor may do alone (Civil and Commercial Code 22-24), where it is one."
     )

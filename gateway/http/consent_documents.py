@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from gateway.consents import CitizenId, Form, GiveConsent, Text
+from gateway.consents import CitizenId, GiveConsent
 from gateway.http.documents import Document, ReceiptBody, Why
+from gateway.values import Form, Text
 
 __all__ = [
     "ChangeConsent",

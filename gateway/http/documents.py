@@ -5,39 +5,13 @@ Answers are written by orjson from the same shapes; schemathesis holds the two t
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    JsonValue,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from gateway.http.responses import codes
-from gateway.model import holds_citizen_id, writes_citizen_id
-
-_RFC_3339 = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
-
-
-def _moment(value: object) -> object:
-    """RFC 3339, to UTC; a time without its offset could be meant in Bangkok or in UTC."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
-        raise ValueError("a time is written as RFC 3339 has it, with its offset")
-    try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):  # which would quote it
-        raise ValueError("there is no such time") from None
+from gateway.model import holds_citizen_id
+from gateway.values import Moment, plain
 
 
 def _no_person(value: str) -> str:
@@ -46,20 +20,11 @@ def _no_person(value: str) -> str:
     return value
 
 
-def _no_person_in_text(value: str) -> str:
-    if writes_citizen_id(value):
-        raise ValueError("must not hold a citizen ID")
-    return value
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 Name = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]+$", min_length=1, max_length=160), AfterValidator(_no_person)
 ]
 """An id or code to search by: it is recorded with the search, as it is."""
-Why = Annotated[
-    str, StringConstraints(min_length=4, max_length=400, strip_whitespace=True), AfterValidator(_no_person_in_text)
-]
+Why = Annotated[str, StringConstraints(min_length=4, max_length=400, strip_whitespace=True), AfterValidator(plain)]
 ONE_IDENTIFIER: list[JsonValue] = [{"required": ["citizen_id"]}, {"required": ["juristic_id"]}]
 
 

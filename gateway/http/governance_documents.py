@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from gateway.http.documents import Document, Moment, QuestionBody, ReasonBody
+from gateway.http.documents import Document, QuestionBody, ReasonBody
+from gateway.values import Moment
 
 
 class ExplainBody(QuestionBody):

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from gateway.http.documents import ONE_IDENTIFIER, Document, Moment, Name, Why
+from gateway.http.documents import ONE_IDENTIFIER, Document, Name, Why
+from gateway.values import Moment
 
 
 class Span(Document):

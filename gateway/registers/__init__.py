@@ -5,7 +5,7 @@ from gateway.registers.acts import perform
 from gateway.registers.candidates import candidates
 from gateway.registers.forms import FORMS
 from gateway.registers.snapshot import KINDS, Record, Registers, outages_of, read_rows, record_digest
-from gateway.registers.values import Form
+from gateway.values import Form
 
 __all__ = [
     "FORMS",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from gateway.errors import Conflict, Denied, NotFound, Reason
 from gateway.model import Operator, Service
 from gateway.registers.snapshot import Record, Registers
-from gateway.registers.values import Form
+from gateway.values import Form
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from gateway.registers.values import Day, FieldName, Form, Id, Method, PurposeCode, Quota, ServiceId, Text, Title
+from gateway.values import Day, FieldName, Form, Id, Method, PurposeCode, Quota, ServiceId, Text, Title
 
 Basis = Literal["consent", "24(1)", "24(2)", "24(3)", "24(4)", "24(5)", "24(6)"]
 """PDPA s.24."""

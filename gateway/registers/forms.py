@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 from gateway.keys import import_key
 from gateway.registers.agreement_forms import ApproveAgreement, NarrowAgreement, ProposeAgreement, RefuseAgreement
 from gateway.registers.rights_forms import AddRightsRequest, AnswerRightsRequest, RejectRightsRequest
-from gateway.registers.values import LAST_YEAR, Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
+from gateway.values import LAST_YEAR, Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
 
 Scope = Literal["exchange", "consent"]
 

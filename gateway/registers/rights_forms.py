@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from gateway.registers.values import Day, Form, Id, ServiceId, Text
+from gateway.values import Day, Form, Id, ServiceId, Text
 
 Right = Literal["access", "correction", "objection", "erasure"]
 Pseudonym = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
