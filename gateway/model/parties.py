@@ -140,8 +140,10 @@ class Consent:
     """A citizen's consent as the judge sees it: already known to be, or not to be, this citizen's.
 
     `status`: given, paused or withdrawn. `same_subject`: it is of the citizen asked about. `uses_left` is
-    None where uses are not limited. `age_band`: adult, minor_10_19 or minor_under_10; `guardian`: one
-    consented too. `confirm_by`: until when the age band may be relied on.
+    None where uses are not limited. Who consented (PDPA s.20): `by_self` the citizen, `guardian` as what someone
+    else did: parent, guardian or curator, empty if no one. `age_band`: adult, minor_10_19 or minor_under_10;
+    `capacity`: full, or as a court has found, incompetent or quasi_incompetent. `confirm_by`: until when these may
+    be relied on.
     """
 
     id: str
@@ -158,6 +160,8 @@ class Consent:
     assurance_sufficient: bool = True
     uses_left: int | None = None
     age_band: str = "adult"
-    guardian: bool = False
+    guardian: str = ""
     act_a_minor_may_do: bool = False
     confirm_by: datetime | None = None
+    capacity: str = "full"
+    by_self: bool = True

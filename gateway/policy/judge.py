@@ -51,7 +51,7 @@ class Judge:
 
     Cedar's answer is a function of the rules and of what is asked of them, so the answers to the last questions
     are kept, by value: the next question of the same client, service, term and day mostly asks the same, as
-    neither the person nor the time is among what the rules look at. Where a consent is, nothing is kept.
+    neither the person nor the time of day is among what the rules look at, and of a consent only how it stands.
     """
 
     def __init__(self, policies: PolicySet) -> None:
@@ -59,6 +59,10 @@ class Judge:
         self._requests = Requests(policies.typed)
         self._remembered = lru_cache(maxsize=REMEMBERED)(self._evaluate)
         self._place = {policy.id: place for place, policy in enumerate(policies.policies)}
+
+    def forget(self) -> None:
+        """Drops the kept answers (not the parsed entities): every question is evaluated anew."""
+        self._remembered.cache_clear()
 
     def judge(self, candidates: Sequence[Facts]) -> Decision:
         """The decision on one question, given the facts for each agreement term that might carry it.
@@ -87,8 +91,7 @@ class Judge:
         """The decision on one candidate; a fault in judging is a refusal."""
         try:
             asked = asked_of(facts)
-            result = self._remembered(asked) if facts.consent is None else self._evaluate(asked)
-            return self._read(facts, result)
+            return self._read(facts, self._remembered(asked))
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as fault:  # a panic in Cedar's native code is no Exception

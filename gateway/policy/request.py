@@ -43,11 +43,15 @@ def day_number(day: date) -> int:
     return day.year * 10_000 + day.month * 100 + day.day
 
 
-def milliseconds(moment: datetime) -> int:
-    """A moment as the rules compare it: milliseconds since 1970. Raises InconsistentFacts without an offset."""
-    if moment.tzinfo is None:
+def seen_from(now: datetime, moment: datetime) -> int:
+    """A moment as the rules compare it: -1 before `now`, 0 at it, 1 after, to the millisecond that is recorded.
+
+    Raises InconsistentFacts without an offset.
+    """
+    if moment.tzinfo is None or now.tzinfo is None:
         raise InconsistentFacts("a time without an offset")
-    return int(moment.timestamp() * 1000)
+    then, at = int(moment.timestamp() * 1000), int(now.timestamp() * 1000)
+    return (then > at) - (then < at)
 
 
 def term_name(agreement: str, term: str) -> str:
@@ -256,8 +260,8 @@ def asked_of(facts: Facts) -> Asked:
 def _add_term_facts(context: dict[str, Any], facts: Facts, term: Term, sensitive: list[str]) -> None:
     """Quotas, and the consent where the term stands on one.
 
-    What is left of a quota is told as some or none, so that questions that differ in nothing the rules look at
-    look the same to the judge.
+    What is left of a quota or of a consent's uses is told as some or none, and a consent's times by whether they lie
+    behind or ahead: so questions that differ in nothing the rules look at look the same to the judge.
     """
     if term.quota_per_day != 0:
         context["quota_left"] = min(term.quota_per_day - facts.quota_used, 1)
@@ -273,25 +277,27 @@ def _add_term_facts(context: dict[str, Any], facts: Facts, term: Term, sensitive
     if not needs_consent(term, sensitive):
         return
     own: dict[str, Any] = {
-        "now": milliseconds(facts.now),
         "status": consent.status,
         "consumer": consent.consumer,
         "service": consent.service,
         "purpose": consent.purpose,
         "fields": list(consent.fields),
         "same_subject": consent.same_subject,
-        "starts": milliseconds(consent.starts),
-        "ends": milliseconds(consent.ends),
+        "starts": seen_from(facts.now, consent.starts),
+        "ends": seen_from(facts.now, consent.ends),
         "collector_allowed": consent.collector_allowed,
         "assurance_sufficient": consent.assurance_sufficient,
         "age_band": consent.age_band,
+        "capacity": consent.capacity,
     }
-    if consent.guardian is True:
-        own["guardian"] = True
+    if consent.by_self is True:
+        own["by_self"] = True
+    if consent.guardian != "":
+        own["guardian"] = consent.guardian
     if consent.act_a_minor_may_do is True:
         own["act_a_minor_may_do"] = True
     if consent.confirm_by is not None:
-        own["confirm_by"] = milliseconds(consent.confirm_by)
+        own["confirm_by"] = seen_from(facts.now, consent.confirm_by)
     if consent.uses_left is not None:
-        own["uses_left"] = consent.uses_left
+        own["uses_left"] = min(consent.uses_left, 1)
     context["consent"] = own

@@ -416,3 +416,30 @@ def test_what_is_kept_never_outlives_what_it_was_judged_on(judge: Judge, facts: 
         assert judge.judge([dataclasses.replace(standing, quota_used=4)]).permit
         spent = judge.judge([dataclasses.replace(standing, quota_used=5)])
         assert [reason.code for reason in spent.reasons] == ["quota_exceeded"]
+
+
+def test_of_a_consent_nothing_is_kept_that_could_have_changed(judge: Judge, facts: Give) -> None:
+    """Asked again and again: each way in which the consent ends counts at once, and so does time passing."""
+    base = facts("scholarship-of-a-pupil")
+    consent = base.consent
+    assert consent is not None
+    assert consent.confirm_by is not None
+    for _ in range(2):
+        assert judge.judge([base]).permit
+        for changes, code in (
+            ({"status": "withdrawn"}, "consent_withdrawn"),
+            ({"uses_left": 0}, "consent_used_up"),
+            ({"same_subject": False}, "consent_of_another_subject"),
+            ({"guardian": ""}, "guardian_required"),
+            ({"by_self": False}, "own_consent_required"),
+            ({"capacity": "incompetent"}, "guardian_of_incompetent_required"),
+        ):
+            changed = dataclasses.replace(base, consent=dataclasses.replace(consent, **changes))
+            assert codes(judge, changed) == [code]
+        early = dataclasses.replace(base, now=consent.starts - timedelta(seconds=1))
+        assert "consent_not_yet_begun" in codes(judge, early)
+        assert "consent_expired" in codes(judge, dataclasses.replace(base, now=consent.ends))
+        assert codes(judge, dataclasses.replace(base, now=consent.confirm_by)) == ["consent_age_unconfirmed"]
+    renewed = dataclasses.replace(base, consent=dataclasses.replace(consent, id="cns-0009", revision=7))
+    decision = judge.judge([renewed])
+    assert (decision.consent_id, decision.consent_revision) == ("cns-0009", 7)

@@ -163,10 +163,12 @@ def consents(draw: st.DrawFn, purpose: str) -> Consent:
         draw(mostly(True, False)),
         draw(mostly(True, False)),
         draw(mostly(None, 0, 1)),
-        draw(mostly("adult", "minor_10_19", "minor_under_10", "")),
-        draw(st.booleans()),
+        draw(st.sampled_from(["adult", "adult", "adult", "minor_10_19", "minor_under_10", ""])),
+        draw(st.sampled_from(["", "", "parent", "guardian", "curator", "aunt"])),
         draw(st.booleans()),
         draw(st.sampled_from([None, NOW + timedelta(1), NOW - timedelta(1)])),
+        draw(st.sampled_from(["full", "full", "full", "incompetent", "quasi_incompetent", ""])),
+        draw(mostly(True, False)),
     )
 
 
@@ -222,8 +224,17 @@ def in_force(consent: Consent, facts: Facts, needed: set[str]) -> bool:
     """Whether the consent is the citizen's, now, for this, and given by whom the law wants (s.19, s.20)."""
     assert facts.purpose is not None
     adult = consent.age_band == "adult"
-    old_enough = adult or (consent.age_band == "minor_10_19" and consent.act_a_minor_may_do)
-    guarded = consent.age_band in ("minor_10_19", "minor_under_10") and consent.guardian
+    parental = consent.guardian in ("parent", "guardian")
+    of_age = {
+        "adult": True,
+        "minor_10_19": parental or consent.act_a_minor_may_do,
+        "minor_under_10": parental,
+    }.get(consent.age_band, False)
+    able = {
+        "full": consent.by_self or consent.age_band == "minor_under_10",
+        "incompetent": consent.guardian == "guardian",
+        "quasi_incompetent": consent.guardian == "curator",
+    }.get(consent.capacity, False)
     known_until = consent.confirm_by > facts.now if consent.confirm_by else adult
     return (
         consent.status == "given"
@@ -234,7 +245,8 @@ def in_force(consent: Consent, facts: Facts, needed: set[str]) -> bool:
         and consent.collector_allowed
         and consent.assurance_sufficient
         and consent.uses_left != 0
-        and (old_enough or guarded)
+        and of_age
+        and able
         and known_until
     )
 
