@@ -14,11 +14,12 @@ from gateway.cli.connection import Remote, remote
 from gateway.cli.failures import WrongUse
 from gateway.cli.questions import read_identifier
 from gateway.cli.yaml_files import read_yaml
-from gateway.client.session import ConsentChange
+from gateway.client.session import ConsentAddition, ConsentChange
 
 app = typer.Typer(help="ความยินยอม / Consents", no_args_is_help=True)
 
 Id = Annotated[str | None, typer.Argument(metavar="[ID]", help="cns_…; with --code, left out.")]
+ConsentId = Annotated[str, typer.Argument(metavar="ID", help="cns_…")]
 Why = Annotated[str | None, typer.Option("--reason", help="Why; it is recorded.")]
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("เลขที่", "id"),
@@ -64,6 +65,38 @@ def give(
         page.write_text(str(given["page"]), encoding="utf-8")
     shown = {name: value for name, value in given.items() if name != "page"}
     remote.screen.show(shown, lambda: _show_given(remote, given, page))
+
+
+@app.command("add-guardian")
+@remote
+def add_guardian(
+    remote: Remote,
+    id: ConsentId,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="`relation` and `evidence`, in YAML.")],
+    named: Annotated[
+        bool, typer.Option("--guardian", help="A second line on standard input is the guardian's ID.")
+    ] = False,
+) -> None:
+    """เพิ่มผู้ใช้อำนาจปกครอง ผู้อนุบาล หรือผู้พิทักษ์ / A guardian consents too; the citizen's ID is on standard input."""
+    guardian = _with_the_notice(remote, id, read_yaml(file).body)
+    form = {"citizen_id": read_identifier(), "guardian": guardian}
+    if named:
+        form["guardian"] = {**guardian, "citizen_id": read_identifier()}
+    _add(remote, id, "guardian", form)
+
+
+@app.command("confirm")
+@remote
+def confirm(
+    remote: Remote,
+    id: ConsentId,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="`age_band`, `confirm_by`, `capacity`, `by`, `evidence`, in YAML.")
+    ],
+) -> None:
+    """ยืนยันช่วงอายุและความสามารถ / Confirms age and capacity as they are now; the citizen's ID is on standard input."""
+    form = {"citizen_id": read_identifier(), **_with_the_notice(remote, id, read_yaml(file).body)}
+    _add(remote, id, "confirm", form)
 
 
 @app.command("show")
@@ -130,6 +163,19 @@ def resume(remote: Remote, id: Id = None, reason: Why = None) -> None:
 def _change(remote: Remote, id: str | None, change: ConsentChange, reason: str | None) -> None:
     done = remote.gateway.change_consent(_named(id), change, reason)
     remote.screen.show(done, lambda: _show_changed(remote, done))
+
+
+def _add(remote: Remote, id: str, addition: ConsentAddition, form: Mapping[str, Any]) -> None:
+    done = remote.gateway.add_to_consent(id, addition, form)
+    remote.screen.show(done, lambda: _show_changed(remote, done))
+
+
+def _with_the_notice(remote: Remote, id: str, form: Mapping[str, Any]) -> dict[str, Any]:
+    """The form with the digest of the consent's own notice in its evidence, where that names none."""
+    if not isinstance(form.get("evidence"), dict):
+        return dict(form)
+    digest = _inner(remote.gateway.consent(id), "notice", "sha256")
+    return {**form, "evidence": {"notice_sha256": digest, **form["evidence"]}}
 
 
 def _with_notice(form: Mapping[str, Any], text: str) -> dict[str, Any]:

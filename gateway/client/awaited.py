@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from gateway.client.answer import Answer, QuestionFields, SearchFields
-from gateway.client.session import ConsentChange, Flow, Json, Renew, Session, T
+from gateway.client.session import ConsentAddition, ConsentChange, Flow, Json, Renew, Session, T
 from gateway.client.steps import Done, Options, resume, trust, unreachable
 
 _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=128)
@@ -140,6 +140,10 @@ class AsyncGateway:
     async def change_consent(self, consent_id: str, change: ConsentChange, reason: str | None = None) -> Json:
         """As `Gateway.change_consent`."""
         return await self._run(self._session.change_consent(consent_id, change, reason))
+
+    async def add_to_consent(self, consent_id: str, addition: ConsentAddition, form: Mapping[str, Any]) -> Json:
+        """As `Gateway.add_to_consent`."""
+        return await self._run(self._session.add_to_consent(consent_id, addition, form))
 
     async def consent_by_code(self, code: str) -> Json:
         """As `Gateway.consent_by_code`."""

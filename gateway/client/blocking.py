@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 import httpx
 
 from gateway.client.answer import Answer, QuestionFields, SearchFields
-from gateway.client.session import ConsentChange, Flow, Json, Renew, Session, T
+from gateway.client.session import ConsentAddition, ConsentChange, Flow, Json, Renew, Session, T
 from gateway.client.steps import Done, Options, resume, trust, unreachable
 
 
@@ -143,6 +143,10 @@ class Gateway:
     def change_consent(self, consent_id: str, change: ConsentChange, reason: str | None = None) -> Json:
         """Withdraws, pauses or resumes a consent for the citizen. POST /v1/consents/{id}/{change}"""
         return self._run(self._session.change_consent(consent_id, change, reason))
+
+    def add_to_consent(self, consent_id: str, addition: ConsentAddition, form: Mapping[str, Any]) -> Json:
+        """`guardian`: one consents too; `confirm`: age and capacity as they are now (PDPA s.20)."""
+        return self._run(self._session.add_to_consent(consent_id, addition, form))
 
     def consent_by_code(self, code: str) -> Json:
         """The consent of a printed receipt's code. POST /v1/consents/by-code/view"""

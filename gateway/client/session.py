@@ -34,6 +34,9 @@ ANY = ""
 ConsentChange = Literal["withdraw", "pause", "resume"]
 """What an office does to a consent on the citizen's behalf."""
 
+ConsentAddition = Literal["guardian", "confirm"]
+"""What an office adds to a consent: a guardian who consents too; the age and capacity as they are now."""
+
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _QUESTION = frozenset(QuestionFields.__annotations__)
 _SEARCH = frozenset(SearchFields.__annotations__)
@@ -239,6 +242,11 @@ class Session:
         """Withdraws, pauses or resumes a consent."""
         body = {} if reason is None else {"reason": reason}
         return _read((yield from self._send("consent", "POST", path_of("v1", "consents", consent_id, change), body)))
+
+    def add_to_consent(self, consent_id: str, addition: ConsentAddition, form: Mapping[str, Any]) -> Flow[Json]:
+        """What a citizen's side adds later, as its collector."""
+        path = path_of("v1", "consents", consent_id, addition)
+        return _read((yield from self._send("consent", "POST", path, dict(form))))
 
     def by_code(self, verb: str, code: str) -> Flow[Json]:
         """What a printed receipt's code is good for, without a token."""

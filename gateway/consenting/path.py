@@ -1,4 +1,4 @@
-"""Consents given, paused, resumed and withdrawn. Every change of one goes this way.
+"""Consents given, confirmed, paused, resumed and withdrawn. Every change of one goes this way.
 
     1 judge      whether the agreement's term lets this collector take this consent, with this evidence
     2 write      the record as it then is: what was agreed stays, an event is added
@@ -11,18 +11,25 @@ revision that they stand on, and one that has moved fails them, in every gateway
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from gateway.consenting.rules import Basis, basis_of, proofs_of, use_limit
+from gateway.consenting.offices import NONE, concerns, event_by, parties, require_collector, require_keeper
+from gateway.consenting.rules import Basis, basis_of, proofs_of, require_proof, use_limit
 from gateway.consents import (
+    AddGuardian,
+    ConfirmConsent,
     ConsentBook,
+    Evidence,
     GiveConsent,
     Held,
+    Record,
     allowed_from,
+    confirmed,
     draw_code,
+    event_for_log,
     for_citizen,
     for_log,
     for_office,
@@ -30,20 +37,19 @@ from gateway.consents import (
     notice_digest,
     printable,
     signed_receipt,
+    standing_of,
     with_event,
+    with_guardian,
 )
 from gateway.current import Current
-from gateway.errors import Conflict, InsufficientScope, MalformedRequest, Moved, NotFound, Overloaded
+from gateway.errors import Conflict, MalformedRequest, Moved, NotFound, Overloaded
 from gateway.exchangelog import EntryDraft, ExchangeLog, Subject
 from gateway.keys import Keys
-from gateway.model import Agency, Caller, IdentifierKind, Receipt, holds_citizen_id, new_id, now, require_identifier
-from gateway.registers.acting import refuse
+from gateway.model import Caller, IdentifierKind, Receipt, holds_citizen_id, new_id, now, require_identifier
 from gateway.store import REGISTERS, Store
 
 ATTEMPTS = 8
 CITIZEN = IdentifierKind.CITIZEN
-OVERSEERS = ("admin", "dpo")
-"""The roles that see every agency's consents, unless they act for one of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +105,7 @@ class Consenting:
 
     async def give(self, caller: Caller, form: GiveConsent) -> Given:
         """Takes a consent. Raises InsufficientScope, MalformedRequest, UnknownService, Denied, LogUnavailable."""
-        if caller.kind != "client":
-            raise InsufficientScope("a registered system collects consents", "ระบบที่ลงทะเบียนเท่านั้นที่เก็บความยินยอมได้")
+        require_collector(caller)
         citizen = require_identifier(form.citizen_id, CITIZEN, sandbox=self._sandbox)
         guardian = form.guardian.citizen_id if form.guardian else None
         if guardian is not None and require_identifier(guardian, CITIZEN, sandbox=self._sandbox) == citizen:
@@ -112,7 +117,7 @@ class Consenting:
         code = draw_code()
         for _ in range(ATTEMPTS):
             holding, moment = self._current.holding, now()
-            _require_future(form, moment)
+            _require_future(form.validity.to, form.confirm_by, moment)
             basis = basis_of(holding, caller, form)  # 1
             held = self._new(caller, form, basis, moment, citizen, guardian, code)  # 2
             try:
@@ -152,11 +157,11 @@ class Consenting:
                 for who, proof in ((subject, own), (guardian_subject, others))
             ],
             fields=[basis.service.fields[name] for name in form.fields],
-            parties=_parties(self._current.holding.registers.agencies, caller, basis),
+            parties=parties(self._current.holding.registers.agencies, caller, basis),
             basis=self._basis(form, basis),
         )
         officer = next((proof.officer for proof in proofs_of(form) if proof.officer), None)
-        record = with_event(record, "given", moment, {**_by(caller), "officer": officer}, None)
+        record = with_event(record, "given", moment, {**event_by(caller), "officer": officer}, None)
         return Held(consent, 1, subject, basis.consumer.id, self._book.code_digest(code), record)
 
     def _basis(self, form: GiveConsent, basis: Basis) -> dict[str, Any]:
@@ -185,11 +190,75 @@ class Consenting:
         """`paused`, `resumed` or `withdrawn`, by an office concerned. Raises NotFound, Conflict, LogUnavailable."""
         for _ in range(ATTEMPTS):
             held = await self._seen(caller, consent)
-            _require_keeper(caller, held)
+            require_keeper(caller, held)
             try:
                 return await self._change(held, kind, caller, reason)
             except Moved:
                 continue
+        raise _busy()
+
+    async def add_guardian(self, caller: Caller, consent: str, form: AddGuardian) -> Changed:
+        """A parent, guardian or curator consents too (PDPA s.20). Raises as `change` does, MalformedRequest, Denied."""
+        guardian = form.guardian
+        other = guardian.citizen_id
+        if other is not None and require_identifier(other, CITIZEN, sandbox=self._sandbox) == form.citizen_id:
+            raise MalformedRequest("no one is their own guardian", "ผู้ใช้อำนาจปกครองต้องเป็นบุคคลอื่น")
+        subject = self._book.subject(CITIZEN.value, other) if other else None
+
+        def added(held: Held) -> tuple[Record, Record]:
+            before = held.record["guardian"]
+            if before is not None and before["relation"] == guardian.relation:
+                raise Conflict("such a guardian has consented already", "ผู้ใช้อำนาจปกครองให้ความยินยอมแล้ว")
+            binding = self._book.binding(held.id, subject or held.subject, guardian.evidence.model_dump())
+            record = with_guardian(held.record, guardian, subject, binding, caller.agency)
+            return record, {"before": before, "guardian": record["guardian"]}
+
+        return await self._amend(caller, consent, form.citizen_id, "guardian_added", guardian.evidence, added)
+
+    async def confirm(self, caller: Caller, consent: str, form: ConfirmConsent) -> Changed:
+        """The citizen's age and capacity as they are now (PDPA s.20). Raises as `add_guardian`."""
+
+        def as_now(held: Held) -> tuple[Record, Record]:
+            by_guardian, guardian = form.by == "guardian", held.record["guardian"]
+            if by_guardian and guardian is None:
+                raise Conflict("no guardian has consented: add one first", "ยังไม่มีผู้ใช้อำนาจปกครองให้ความยินยอม")
+            who = bytes.fromhex(guardian["subject"]) if by_guardian and guardian["subject"] else held.subject
+            proof = form.evidence.model_dump()
+            binding = self._book.binding(held.id, who, proof)
+            record = confirmed(held.record, form, binding, caller.agency)
+            shown = {**proof, "binding": binding, "by": form.by}
+            return record, {"before": standing_of(held.record), "now": standing_of(record), "evidence": shown}
+
+        _require_future(None, form.confirm_by, now())
+        return await self._amend(caller, consent, form.citizen_id, "confirmed", form.evidence, as_now)
+
+    async def _amend(
+        self,
+        caller: Caller,
+        consent: str,
+        citizen_id: str,
+        kind: str,
+        proof: Evidence,
+        amended: Callable[[Held], tuple[Record, Record]],
+    ) -> Changed:
+        """What the citizen's side adds to a consent: taken by its collector, as one is given."""
+        require_collector(caller)
+        subject = self._book.subject(CITIZEN.value, require_identifier(citizen_id, CITIZEN, sandbox=self._sandbox))
+        for _ in range(ATTEMPTS):
+            held, holding, moment = await self._seen(caller, consent), self._current.holding, now()
+            if held.subject != subject:
+                raise NotFound(*NONE)
+            _require_allowed(held, kind)
+            require_proof(holding, caller, held.record, proof)  # 1
+            record, more = amended(held)  # 2
+            by = {**event_by(caller), "officer": proof.officer}
+            record = with_event(record, kind, moment, by, None, **more)
+            changed = replace(held, revision=held.revision + 1, record=record)
+            unless = {REGISTERS: holding.registers.revision}
+            try:
+                return await self._record(changed, kind, caller, moment, unless)  # 3, 4
+            except Moved:
+                await self._current.refresh()
         raise _busy()
 
     async def withdraw_by_code(self, code: str) -> Changed:
@@ -197,7 +266,7 @@ class Consenting:
         for _ in range(ATTEMPTS):
             held = await self._book.by_code(code, now())
             if held is None:
-                raise NotFound(*_NONE)
+                raise NotFound(*NONE)
             try:
                 return await self._change(held, "withdrawn", None, None)
             except Moved:
@@ -205,10 +274,9 @@ class Consenting:
         raise _busy()
 
     async def _change(self, held: Held, kind: str, caller: Caller | None, reason: str | None) -> Changed:
-        if held.record["status"] not in allowed_from(kind):
-            raise Conflict(f"the consent is {held.record['status']}", "สถานะของความยินยอมไม่รองรับรายการนี้")
+        _require_allowed(held, kind)
         moment = now()
-        by = _by(caller) if caller else {"kind": "code"}
+        by = event_by(caller) if caller else {"kind": "code"}
         record = with_event(held.record, kind, moment, by, reason)
         return await self._record(replace(held, revision=held.revision + 1, record=record), kind, caller, moment, {})
 
@@ -250,7 +318,7 @@ class Consenting:
                 "lawful_basis": record["lawful_basis"],
                 "fields": [item["name"] for item in record["data_items"]],
             },
-            content={"status": record["status"], "event": record["events"][-1], "record": shown},
+            content={"status": record["status"], "event": event_for_log(record["events"][-1]), "record": shown},
             counts=subject,
         )
 
@@ -265,7 +333,7 @@ class Consenting:
         """The consent that the code is of, without the offices' own notes. Raises NotFound."""
         held = await self._book.by_code(code, now())
         if held is None:
-            raise NotFound(*_NONE)
+            raise NotFound(*NONE)
         return {**for_citizen(held.record), "revision": held.revision, "used": held.used}
 
     async def search(self, caller: Caller, citizen_id: str, reason: str) -> list[dict[str, Any]]:
@@ -285,63 +353,14 @@ class Consenting:
         return [
             {**for_office(held.record), "revision": held.revision, "used": held.used}
             for held in found
-            if _concerns(caller, held)
+            if concerns(caller, held)
         ]
 
     async def _seen(self, caller: Caller, consent: str) -> Held:
         held = await self._book.one(consent, now())
-        if held is None or not _concerns(caller, held):
-            raise NotFound(*_NONE)
+        if held is None or not concerns(caller, held):
+            raise NotFound(*NONE)
         return held
-
-
-_NONE = ("no consent of this id or code", "ไม่พบความยินยอมตามรหัสนี้")
-
-
-def _concerns(caller: Caller, held: Held) -> bool:
-    """Whose consents an office sees: those it uses, collected, or answers on; an overseer's without agency, all."""
-    if caller.kind == "operator" and caller.role in OVERSEERS and not caller.agency:
-        return True
-    return caller.agency != "" and caller.agency in (*_keepers(held), held.record["source"]["agency"])
-
-
-def _keepers(held: Held) -> tuple[str, str]:
-    """Who changes it on the citizen's behalf: the consumer and the collector."""
-    return held.consumer, str(held.record["collector"]["agency"])
-
-
-def _require_keeper(caller: Caller, held: Held) -> None:
-    """The consumer's and the collector's systems and owners, and administrators; a dpo only reads (PDPA s.41)."""
-    if caller.kind == "operator" and caller.role not in ("admin", "owner"):
-        allowed = False
-    else:
-        allowed = not caller.agency or caller.agency in _keepers(held)
-    if not allowed:
-        raise refuse(
-            "role_not_allowed",
-            "a consent is changed at its consumer or its collector, or with the citizen's code",
-            "เปลี่ยนแปลงความยินยอมได้ที่หน่วยงานผู้ใช้ข้อมูลหรือผู้เก็บความยินยอม หรือด้วยรหัสของเจ้าของข้อมูลส่วนบุคคล",
-            "ask one of them, or use the code of the printed receipt",
-            "ติดต่อหน่วยงานดังกล่าว หรือใช้รหัสในใบรับความยินยอม",
-        )
-
-
-def _parties(agencies: Mapping[str, Agency], caller: Caller, basis: Basis) -> dict[str, Any]:
-    consumer = {**_party(basis.consumer), "role": basis.form["controller"]["consumer"]}
-    return {
-        "controller": {**consumer, "contact": basis.form["contacts"]["consumer"]},
-        "source": {**_party(basis.source), "role": basis.form["controller"]["source"]},
-        "recipients": [_party(basis.consumer)],
-        "collector": {**_party(agencies[caller.agency]), "client": caller.id},
-    }
-
-
-def _party(agency: Agency) -> dict[str, Any]:
-    return {"agency": agency.id, "title": {"th": agency.title_th, "en": agency.title_en}}
-
-
-def _by(caller: Caller) -> dict[str, Any]:
-    return {"kind": caller.kind, "id": caller.id, "agency": caller.agency or None}
 
 
 def _new_consent_id() -> str:
@@ -351,10 +370,16 @@ def _new_consent_id() -> str:
     return drawn
 
 
-def _require_future(form: GiveConsent, moment: datetime) -> None:
-    if form.validity.to <= moment:
+def _require_allowed(held: Held, kind: str) -> None:
+    """That the consent's status allows an event of this kind. Raises Conflict."""
+    if held.record["status"] not in allowed_from(kind):
+        raise Conflict(f"the consent is {held.record['status']}", "สถานะของความยินยอมไม่รองรับรายการนี้")
+
+
+def _require_future(ends: datetime | None, confirm_by: datetime | None, moment: datetime) -> None:
+    if ends is not None and ends <= moment:
         raise MalformedRequest("validity.to has passed", "validity.to ผ่านไปแล้ว")
-    if form.confirm_by is not None and form.confirm_by <= moment:
+    if confirm_by is not None and confirm_by <= moment:
         raise MalformedRequest("confirm_by has passed", "confirm_by ผ่านไปแล้ว")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.consents import Evidence, GiveConsent
+from gateway.consents import Evidence, GiveConsent, Record
 from gateway.current import Holding
 from gateway.errors import Denied, MalformedRequest, Reason, UnknownField, UnknownService
 from gateway.model import Agency, Agreement, Caller, IdentifierKind, Service, Term, bangkok_day, now
@@ -93,21 +93,50 @@ def proofs_of(form: GiveConsent) -> list[Evidence]:
     return [proof for proof in (form.evidence, form.guardian.evidence if form.guardian else None) if proof is not None]
 
 
+def require_proof(holding: Holding, caller: Caller, record: Record, proof: Evidence) -> None:
+    """That this office may add what `proof` shows to a consent that was given before. Raises MalformedRequest, Denied.
+
+    By the agreement's term as it is now, and for the notice that the citizen was shown then.
+    """
+    if proof.notice_sha256 != record["notice"]["sha256"]:
+        raise MalformedRequest(
+            "notice_sha256 is not the digest of the consent's own notice", "notice_sha256 ไม่ตรงกับข้อความที่แจ้งในความยินยอมนี้"
+        )
+    consumer = holding.registers.agencies[record["controller"]["agency"]]
+    standing = holding.registers.standing(record["service"], consumer)
+    agreement = next((one for one in standing if one.id == record["agreement"]), None)
+    if agreement is None or agreement.status != "active" or bangkok_day(now()) > agreement.ends:
+        raise _refused(holding, "no_agreement")
+    term = next((one for one in agreement.terms if one.id == record["term"]), None)
+    if term is None:
+        raise _refused(holding, "purpose_not_covered", agreement)
+    lacking = _badly_proved(holding, caller, [proof], agreement, term)
+    if lacking is not None:
+        raise lacking
+
+
 def _against(holding: Holding, caller: Caller, form: GiveConsent, basis: Basis) -> Denied | None:
     """What on this term stands against taking the consent."""
-    term, proofs = basis.term, proofs_of(form)
-    if caller.agency not in term.consent_collectors:
-        return _refused(holding, "consent_collector_not_allowed", basis.agreement)
-    if any(proof.method not in term.consent_methods for proof in proofs):
-        return _refused(holding, "consent_collector_not_allowed", basis.agreement)
-    if any(proof.assurance < term.consent_assurance for proof in proofs):
-        return _refused(holding, "consent_assurance_too_low", basis.agreement)
-    if term.notice != f"{form.notice.id} {form.notice.version}":
+    lacking = _badly_proved(holding, caller, proofs_of(form), basis.agreement, basis.term)
+    if lacking is None and basis.term.notice != f"{form.notice.id} {form.notice.version}":
         return _other_notice(basis.agreement)
+    return lacking
+
+
+def _badly_proved(
+    holding: Holding, caller: Caller, proofs: Iterable[Evidence], agreement: Agreement, term: Term
+) -> Denied | None:
+    """What stands against these proofs: who took them, how, how well, and which officer."""
+    if caller.agency not in term.consent_collectors:
+        return _refused(holding, "consent_collector_not_allowed", agreement)
     for proof in proofs:
+        if proof.method not in term.consent_methods:
+            return _refused(holding, "consent_collector_not_allowed", agreement)
+        if proof.assurance < term.consent_assurance:
+            return _refused(holding, "consent_assurance_too_low", agreement)
         officer = holding.registers.officers.get((caller.id, proof.officer)) if proof.officer else None
         if proof.officer is not None and (officer is None or officer.status != "active"):
-            return _refused(holding, "officer_not_enrolled", basis.agreement)
+            return _refused(holding, "officer_not_enrolled", agreement)
     return None
 
 

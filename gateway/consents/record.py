@@ -12,16 +12,23 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from gateway.consents.forms import Evidence, GiveConsent
+from gateway.consents.forms import ConfirmConsent, Evidence, GiveConsent, Guardian, Standing
 from gateway.model import BANGKOK, Consent, FieldInfo, Term, bangkok_day, holds_citizen_id, timestamp
 
 SCHEMA = "ISO/IEC TS 27560:2023; linkage-consent/1"
 STATUS = {"given": "given", "paused": "paused", "resumed": "given", "withdrawn": "withdrawn"}
-"""The status that each event leaves."""
-_FROM: dict[str, tuple[str, ...]] = {"paused": ("given",), "resumed": ("paused",), "withdrawn": ("given", "paused")}
+"""The status that an event leaves; one that is not here leaves it as it is."""
+_FROM: dict[str, tuple[str, ...]] = {
+    "paused": ("given",),
+    "resumed": ("paused",),
+    "withdrawn": ("given", "paused"),
+    "guardian_added": ("given", "paused"),
+    "confirmed": ("given", "paused"),
+}
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PRIVATE = ("log_subject",)
 _OFFICE = ("reference", "officer", "binding", "subject")
+_OF_EVENT = ("evidence", "guardian", "before", "now")
 Record = dict[str, Any]
 
 
@@ -72,11 +79,10 @@ def new_record(
         "schema_version": SCHEMA,
         "id": consent,
         "status": "given",
-        "subject": {"pseudonym": subject.hex(), "age_band": form.age_band},
+        "subject": {"pseudonym": subject.hex(), "age_band": form.age_band, "capacity": form.capacity},
         "log_subject": log_subject.hex(),
-        "confirm_by": timestamp(form.confirm_by) if form.confirm_by else None,
-        "act_a_minor_may_do": form.act_a_minor_may_do,
-        "given_by": _given_by(form),
+        **_standing(form),
+        "given_by": _given_by(form.evidence, form.guardian),
         "notice": {**form.notice.model_dump(), "sha256": notice_digest(form.notice.text)},
         "service": form.service,
         "data_items": [
@@ -96,31 +102,70 @@ def new_record(
             "to": timestamp(form.validity.to),
         },
         "evidence": _evidence(form.evidence, own),
-        "guardian": {
-            "relation": form.guardian.relation,
-            "subject": guardian_subject.hex() if guardian_subject else None,
-            **(_evidence(form.guardian.evidence, guardians) or {}),
-        }
-        if form.guardian
-        else None,
+        "guardian": _guardian(form.guardian, guardian_subject, guardians) if form.guardian else None,
         "events": [],
     }
 
 
-def _given_by(form: GiveConsent) -> str:
-    if form.guardian is None:
+def _standing(form: Standing) -> Record:
+    return {
+        "confirm_by": timestamp(form.confirm_by) if form.confirm_by else None,
+        "act_a_minor_may_do": form.act_a_minor_may_do,
+        "capacity_order": form.capacity_order,
+    }
+
+
+def _given_by(own: object, guardian: object) -> str:
+    if guardian is None:
         return "self"
-    return "guardian" if form.evidence is None else "self_and_guardian"
+    return "guardian" if own is None else "self_and_guardian"
 
 
 def _evidence(evidence: Evidence | None, binding: str) -> Record | None:
     return {**evidence.model_dump(), "binding": binding} if evidence else None
 
 
-def with_event(record: Record, kind: str, moment: datetime, by: Mapping[str, Any], reason: str | None) -> Record:
-    """The record as the event leaves it. `kind`: of STATUS."""
-    event = {"kind": kind, "at": timestamp(moment), "by": dict(by), "reason": reason}
-    return {**record, "status": STATUS[kind], "events": [*record["events"], event]}
+def _guardian(guardian: Guardian, subject: bytes | None, binding: str) -> Record:
+    who = {"relation": guardian.relation, "subject": subject.hex() if subject else None}
+    return {**who, **(_evidence(guardian.evidence, binding) or {})}
+
+
+def with_guardian(record: Record, guardian: Guardian, subject: bytes | None, binding: str, collector: str) -> Record:
+    """The record once someone else has consented too; who did before stays in the event, which is `changed_by`."""
+    added = {**_guardian(guardian, subject, binding), "collector": collector}
+    return {**record, "guardian": added, "given_by": _given_by(record["evidence"], added)}
+
+
+def confirmed(record: Record, form: ConfirmConsent, binding: str, collector: str) -> Record:
+    """The record with the citizen's age and capacity as they now are. A citizen who confirms has consented too."""
+    own = record["evidence"]
+    if own is None and form.by == "citizen":
+        own = {**(_evidence(form.evidence, binding) or {}), "collector": collector}
+    return {
+        **record,
+        **_standing(form),
+        "subject": {**record["subject"], "age_band": form.age_band, "capacity": form.capacity},
+        "evidence": own,
+        "given_by": _given_by(own, record["guardian"]),
+    }
+
+
+def standing_of(record: Record) -> Record:
+    """What a confirmation can change."""
+    subject = record["subject"]
+    return {
+        "age_band": subject["age_band"],
+        "capacity": subject.get("capacity", "full"),
+        **{name: record.get(name) for name in ("confirm_by", "act_a_minor_may_do", "capacity_order")},
+    }
+
+
+def with_event(
+    record: Record, kind: str, moment: datetime, by: Mapping[str, Any], reason: str | None, **more: Any
+) -> Record:
+    """The record as the event leaves it. `more`: what the event says besides, of `_OF_EVENT`."""
+    event = {"kind": kind, "at": timestamp(moment), "by": dict(by), "reason": reason, **more}
+    return {**record, "status": STATUS.get(kind, record.get("status")), "events": [*record["events"], event]}
 
 
 def for_office(record: Record) -> Record:
@@ -132,29 +177,40 @@ def for_log(record: Record) -> Record:
     """What the entry's contents hold: the notice by its hash, and no pseudonym of this use, as the log has its own."""
     shown = for_office(record)
     shown["notice"] = {name: value for name, value in record["notice"].items() if name != "text"}
-    shown["subject"] = {"age_band": record["subject"]["age_band"]}
+    shown["subject"] = {name: value for name, value in record["subject"].items() if name != "pseudonym"}
     if shown["guardian"] is not None:
-        shown["guardian"] = {name: value for name, value in shown["guardian"].items() if name != "subject"}
+        shown["guardian"] = _without(shown["guardian"], ("subject",))
+    shown["events"] = [event_for_log(event) for event in record["events"]]
     return shown
+
+
+def event_for_log(event: Record) -> Record:
+    """An event without a guardian's pseudonym of this use."""
+    return {name: _without(value, ("subject",)) if name in _OF_EVENT else value for name, value in event.items()}
+
+
+def _without(value: Any, names: Sequence[str]) -> Any:
+    return {key: own for key, own in value.items() if key not in names} if isinstance(value, dict) else value
 
 
 def for_citizen(record: Record) -> Record:
     """What the receipt holds, and whoever has the code sees: without the offices' own references and officers."""
-    shown = for_office(record)
+    hidden = (*_OFFICE, "capacity_order")
+    shown = _without(for_office(record), ("capacity_order",))
     for name in ("evidence", "guardian"):
-        if shown[name] is not None:
-            shown[name] = {key: value for key, value in shown[name].items() if key not in _OFFICE}
+        shown[name] = _without(shown[name], hidden)
     shown["events"] = [
-        {**event, "by": {key: value for key, value in event["by"].items() if key != "officer"}}
+        {name: _without(value, hidden) if name in ("by", *_OF_EVENT) else value for name, value in event.items()}
         for event in shown["events"]
     ]
-    return shown
+    return dict(shown)
 
 
 def standing_facts(record: Record, revision: int, term: Term, *, same_subject: bool, used: int) -> Consent:
     """The consent as the judge sees it, for one term: who may collect for it, and how, is the term's to say."""
     proofs = [proof for proof in (record["evidence"], record["guardian"]) if proof is not None]
     limit = record["use_limit"]
+    collectors = {proof.get("collector", record["collector"]["agency"]) for proof in proofs}
     return Consent(
         id=record["id"],
         revision=revision,
@@ -166,14 +222,16 @@ def standing_facts(record: Record, revision: int, term: Term, *, same_subject: b
         starts=datetime.fromisoformat(record["validity"]["from"]),
         ends=datetime.fromisoformat(record["validity"]["to"]),
         same_subject=same_subject,
-        collector_allowed=record["collector"]["agency"] in term.consent_collectors
+        collector_allowed=collectors <= term.consent_collectors
         and all(proof["method"] in term.consent_methods for proof in proofs),
         assurance_sufficient=min(proof["assurance"] for proof in proofs) >= term.consent_assurance,
         uses_left=max(limit["times"] - used, 0) if limit else None,
         age_band=record["subject"]["age_band"],
-        guardian=record["guardian"] is not None,
+        guardian=record["guardian"]["relation"] if record["guardian"] else "",
         act_a_minor_may_do=record["act_a_minor_may_do"] is not None,
         confirm_by=datetime.fromisoformat(record["confirm_by"]) if record["confirm_by"] else None,
+        capacity=record["subject"].get("capacity", "full"),
+        by_self=record["evidence"] is not None,
     )
 
 

@@ -6,12 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from gateway.consents import CitizenId, GiveConsent
+from gateway.consents import AddGuardian, CitizenId, ConfirmConsent, GiveConsent
 from gateway.http.documents import Document, ReceiptBody, Why
 from gateway.values import Form, Text
 
 __all__ = [
+    "AddGuardian",
     "ChangeConsent",
+    "ConfirmConsent",
     "ConsentBody",
     "ConsentChanged",
     "ConsentGiven",
@@ -50,9 +52,10 @@ class ConsentBody(Document):
     id: str
     revision: int
     status: Literal["given", "paused", "withdrawn"]
-    subject: dict[str, Any] = Field(description="The keyed pseudonym and the age band; never an identifier.")
+    subject: dict[str, Any] = Field(description="The keyed pseudonym, age band and legal capacity; no identifier.")
     confirm_by: str | None
     act_a_minor_may_do: str | None
+    capacity_order: str | None = None
     given_by: Literal["self", "guardian", "self_and_guardian"]
     notice: dict[str, Any] = Field(description="id, version, language, text and its SHA-256.")
     service: str

@@ -21,7 +21,9 @@ from gateway.errors import (
 )
 from gateway.http.by_code import Tries
 from gateway.http.consent_documents import (
+    AddGuardian,
     ChangeConsent,
+    ConfirmConsent,
     ConsentBody,
     ConsentChanged,
     ConsentGiven,
@@ -59,6 +61,18 @@ _GIVE = {
 _SEARCH = {"citizen_id": "9000000000012", "reason": "the citizen asks at the counter"}
 _CODE = {"code": "7Q4M-2B9X-0KTW-E5RD-3HGV"}
 _WHY = {"reason": "the citizen asked at the counter"}
+_PROOF = {"method": "id-card-at-counter", "assurance": 3, "reference": "SCH/2569/0042", "notice_sha256": "0" * 64}
+_GUARDIAN = {
+    "citizen_id": "9000000000012",
+    "guardian": {"relation": "parent", "citizen_id": "9000000000021", "evidence": _PROOF},
+}
+_CONFIRM = {
+    "citizen_id": "9000000000012",
+    "age_band": "minor_10_19",
+    "confirm_by": "2027-11-20T00:00:00+07:00",
+    "by": "citizen",
+    "evidence": _PROOF,
+}
 _DOES = {
     "withdraw": ("withdrawn", "Withdraws a consent for the citizen: from its entry on, nothing is released on it."),
     "pause": ("paused", "Pauses a consent for the citizen, who may resume it (PDPA s.34)."),
@@ -144,6 +158,23 @@ def routes(edge: Edge) -> APIRouter:
         """One consent, for its consumer, collector and source."""
         caller = edge.caller(request, "consent")
         return Json(await edge.consenting.view(caller, consent_id))
+
+    changed = answers(ConsentChanged, "Done, and on record")
+    changed = changed | problems(*SCOPE, *BODY, *LOG, InvalidCitizenId, Denied, NotFound, Conflict)
+
+    @router.post("/v1/consents/{consent_id}/guardian", responses=changed, openapi_extra=takes(AddGuardian, _GUARDIAN))
+    async def add_guardian(request: Request, consent_id: ConsentId) -> Response:
+        """A parent, guardian or curator consents too, to a consent that was given before (PDPA s.20)."""
+        caller = edge.caller(request, "consent")
+        form = await counted(request, form_of(request, edge.settings, AddGuardian))
+        return Json((await counted(request, edge.consenting.add_guardian(caller, consent_id, form))).as_json())
+
+    @router.post("/v1/consents/{consent_id}/confirm", responses=changed, openapi_extra=takes(ConfirmConsent, _CONFIRM))
+    async def confirm(request: Request, consent_id: ConsentId) -> Response:
+        """Confirms the citizen's age band and legal capacity, or says what they are now (PDPA s.20)."""
+        caller = edge.caller(request, "consent")
+        form = await counted(request, form_of(request, edge.settings, ConfirmConsent))
+        return Json((await counted(request, edge.consenting.confirm(caller, consent_id, form))).as_json())
 
     for verb in _DOES:
         _change_route(router, edge, verb)

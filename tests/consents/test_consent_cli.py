@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,7 +14,18 @@ import pytest
 import yaml
 
 from gateway.cli import run
-from tests.consents.desk_of_consents import ADULT, COLLECTOR, ELDER, MINOR, NOTICE, Office, evidence, form, later
+from tests.consents.desk_of_consents import (
+    ADULT,
+    COLLECTOR,
+    ELDER,
+    MINOR,
+    NOTICE,
+    Office,
+    codes_of,
+    evidence,
+    form,
+    later,
+)
 
 
 @pytest.fixture
@@ -90,3 +102,26 @@ def test_wrong_use_says_what_is_missing(consent: Any, office: Office, tmp_path: 
     code, out, err = consent("give", file, "--notice", notice, stdin=f"{ADULT[:-1]}x\n")
     assert (code, out) == (1, "")
     assert ADULT[:-1] not in err
+
+
+def test_a_guardian_and_a_confirmation_by_command(consent: Any, office: Office, tmp_path: Path) -> None:
+    purpose = office.own()
+    young = {"age_band": "minor_10_19", "confirm_by": later(days=100)}
+    one = office.give(purpose, MINOR, **young)["consent"]["id"]
+    proof = {name: value for name, value in evidence().items() if name != "notice_sha256"}
+    for name, body in (
+        ("guardian", {"relation": "parent", "evidence": proof}),
+        ("confirm", {**young, "confirm_by": later(days=300), "by": "citizen", "evidence": proof}),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(body))
+    guardian = ("add-guardian", one, tmp_path / "guardian.yaml", "--guardian")
+    code, _, said = consent(*guardian, stdin=f"{MINOR}\n{ELDER}\n")
+    assert code == 0, said
+    code, printed, said = consent("confirm", one, tmp_path / "confirm.yaml", "--json", stdin=f"{MINOR}\n")
+    assert code == 0, said
+    event = json.loads(printed)["consent"]["events"][-1]
+    assert event["evidence"]["notice_sha256"] == hashlib.sha256(NOTICE.encode()).hexdigest()
+    assert not codes_of(office.ask(purpose, MINOR))
+    code, _, said = consent("confirm", one, tmp_path / "confirm.yaml", stdin=f"{ADULT}\n")
+    assert code == 1
+    assert ADULT not in said
