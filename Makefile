@@ -2,6 +2,7 @@
 #
 #   make demo [ARGS=--once]   the whole gateway with made-up agencies and people
 #   make test  make check     the tests; style, types and the layers
+#   make drill                backs up while serving, loses the database, restores, proves the log, goes on
 #   make bench                how fast it is here
 #   make openapi              writes openapi/gateway.v1.yaml anew, after a route has changed
 #   make lock                 pins the dependencies anew
@@ -9,7 +10,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench openapi lock clean
+.PHONY: help setup demo test check drill bench openapi lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -60,6 +61,9 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+drill: $(STAMP)
+	$(BIN)/python -m pytest -v tests/backup $(ARGS)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench.run $(ARGS)

@@ -18,7 +18,7 @@ from gateway.consents import ConsentBook
 from gateway.current import Current, Holding
 from gateway.errors import GatewayError
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
-from gateway.exchangelog.checkpoints import Checkpoints
+from gateway.exchangelog.checkpoints import Checkpoints, latest_in
 from gateway.exchangelog.housekeeping import Housekeeping
 from gateway.exchangelog.published import Published
 from gateway.exchangelog.tree import grow
@@ -42,7 +42,7 @@ from gateway.release import Minimiser
 from gateway.seal import Sealer
 from gateway.settings import Settings
 from gateway.sources import Sources, told_of_refusals
-from gateway.store import Store
+from gateway.store import Connection, Store
 from gateway.store.migrate import is_current, upgrade
 
 RECOVERY_SECONDS = 15.0
@@ -53,12 +53,16 @@ class NotInitialised(Exception):
     """The state directory or the database was never set up; `linkage init` does it."""
 
 
+class OtherLog(Exception):
+    """The log in the database goes by another name than the settings give it: signed on under both, it would fork."""
+
+
 def build(settings: Settings) -> ASGIApp:
     """The ASGI application of one gateway; it opens its database when the server starts it."""
     keys = Keys.load(settings.keys)
     store = Store(settings.database, max_waiting=settings.max_waiting_appends)
     vault = Vault(keys.master)
-    log = ExchangeLog(store, keys, origin=origin_of(settings), gateway=settings.gateway_name, vault=vault)
+    log = ExchangeLog(store, keys, origin=settings.origin, gateway=settings.gateway_name, vault=vault)
     sweep = Housekeeping()
     store.work_behind(lambda connection: grow(connection) | log.behind(connection) | sweep(connection))
     metrics = Metrics()
@@ -67,7 +71,7 @@ def build(settings: Settings) -> ASGIApp:
         store,
         keys,
         metrics,
-        origin=origin_of(settings),
+        origin=settings.origin,
         witnesses=[witness.key for witness in witnesses],
         wanted=settings.witnesses_wanted,
         demanded=settings.witnesses_demanded,
@@ -148,13 +152,11 @@ def build(settings: Settings) -> ASGIApp:
     return application(edge, lifespan)
 
 
-def origin_of(settings: Settings) -> str:
-    """The log's origin line (C2SP tlog-checkpoint): the issuer without its scheme, and `/log`."""
-    return settings.issuer.rstrip("/").partition("://")[2] + "/log"
-
-
 def serve(settings: Settings) -> None:
-    """Runs the gateway until SIGTERM or Ctrl-C, finishing what is in flight. Raises NotInitialised, AlreadyInUse."""
+    """Runs the gateway until SIGTERM or Ctrl-C, finishing what is in flight.
+
+    Raises NotInitialised, OtherLog, AlreadyInUse.
+    """
     configure(settings.log_level)
     if not settings.keys.exists():
         raise NotInitialised(f"no keys at {settings.keys}: run `linkage init` first")
@@ -163,7 +165,22 @@ def serve(settings: Settings) -> None:
         upgrade(settings.database)
     elif not is_current(settings.database):
         raise NotInitialised("the database lacks migrations: run `linkage db upgrade` first")
+    require_own_log(settings)
     uvicorn.Server(config).run()
+
+
+def require_own_log(settings: Settings) -> None:
+    """OtherLog where the log in the database is not called what the settings say."""
+    connection = Connection(settings.database, read_only=True)
+    try:
+        latest = latest_in(connection)
+    finally:
+        connection.close()
+    if latest is not None and latest.origin != settings.origin:
+        raise OtherLog(
+            f"the log in this database is called {latest.origin}, and by LINKAGE_ISSUER or LINKAGE_LOG_ORIGIN it would "
+            f"be {settings.origin}: a log keeps its name"
+        )
 
 
 def server_config(settings: Settings) -> uvicorn.Config:
@@ -208,7 +225,7 @@ def initialise(settings: Settings, *, first_admin: str, policies: Path) -> Path:
 async def _found(settings: Settings, keys: Keys, name: str, key_file: Path, policies: PolicySet) -> None:
     store = Store(settings.database)
     try:
-        log = ExchangeLog(store, keys, origin=origin_of(settings), gateway=settings.gateway_name)
+        log = ExchangeLog(store, keys, origin=settings.origin, gateway=settings.gateway_name)
         public = {k: v for k, v in public_key(read_key(key_file)).items() if k not in ("alg", "use")}
         operator: dict[str, Any] = {
             "kind": "operator",

@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     issuer: str = Field(
         "http://127.0.0.1:8440", description="The gateway's own base URL: the issuer of its tokens (RFC 8414)."
     )
+    log_origin: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9._:/-]{0,120})?$",
+        description="The log's name; empty means the issuer's host and `/log`. Only where a restored log goes on.",
+    )
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8440, ge=0, le=65535, description="The port to listen on.")
     gateway_name: str = Field(
@@ -125,6 +130,11 @@ class Settings(BaseSettings):
         if self.witnesses_wanted > len(self.witnesses):
             raise ValueError("LINKAGE_WITNESSES_WANTED is more than LINKAGE_WITNESSES names")
         return self
+
+    @property
+    def origin(self) -> str:
+        """The log's origin line (C2SP tlog-checkpoint): as set, or else the issuer without its scheme, and `/log`."""
+        return self.log_origin or self.issuer.rstrip("/").partition("://")[2] + "/log"
 
     @property
     def keys(self) -> Path:

@@ -1,8 +1,8 @@
 """`linkage`: the command line, for administrators, data owners and auditors at their own desks.
 
 Commands on the registers and the log are clients of the HTTP API and sign with the operator's own key; only `init`,
-`serve` and `demo` touch the machine itself. `--json` on every command; exit codes: 0 done, 1 refused or failed,
-2 wrong use.
+`serve`, `db`, `backup`, `restore` and `demo` touch the machine itself. `--json` on every command; exit codes: 0 done,
+1 refused or failed, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typer.main import get_command
 from gateway.cli import (
     agreement_papers,
     agreements,
+    backups,
     connectors,
     consents,
     key_files,
@@ -45,6 +46,8 @@ app = typer.Typer(
 app.command()(local.init)
 app.add_typer(local.database, name="db")
 app.command()(local.serve)
+app.command()(backups.backup)
+app.command()(backups.restore)
 app.command()(local.demo)
 app.command("apply")(onboarding.apply)
 app.command("exchange")(questions.exchange)

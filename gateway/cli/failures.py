@@ -14,6 +14,8 @@ from gateway.client import ClientError, NotForUrl, Problem, Unreachable, Untrust
 from gateway.errors import GatewayError, Reason
 from gateway.keys import KeyFileError
 
+_DATABASES = ("sqlite3", "psycopg", "sqlalchemy")
+"""Whose exceptions are a database's: by name, so that a command that needs none does not load them."""
 REFUSED = 1
 WRONG_USE = 2
 
@@ -114,6 +116,13 @@ def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:  # noqa: PLR
     if isinstance(error, OSError):
         name = f"{error.filename}: " if isinstance(error.filename, str) else ""
         return _both("file", "อ่านหรือเขียนไฟล์ไม่ได้", f"{name}{error.strerror or type(error).__name__}")
+    if type(error).__module__.partition(".")[0] in _DATABASES:
+        at_fault = getattr(error, "orig", None) or error
+        what = getattr(at_fault, "sqlite_errorname", None) or getattr(at_fault, "sqlstate", None) or ""
+        english = f"the database does not answer: {type(at_fault).__name__} {what}".rstrip()
+        return _both(
+            "database", "ใช้ฐานข้อมูลไม่ได้ ตรวจสอบด้วย `linkage doctor`", f"{english}; `linkage doctor` looks at it"
+        )
     # A fault of ours: its kind and place, for a report; its text could hold anything.
     return _both(
         "internal", "โปรแกรมผิดพลาด โปรดแจ้งผู้พัฒนา", f"a fault of this program: {_place(error)}; please report it"

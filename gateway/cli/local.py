@@ -84,6 +84,8 @@ def serve(
         app.serve(settings)
     except app.NotInitialised as error:
         raise Refused("เกตเวย์ยังไม่ได้เริ่มต้น เรียก `linkage init` ก่อน", str(error)) from None
+    except app.OtherLog as error:
+        raise Refused("บันทึกในฐานข้อมูลนี้มีชื่ออื่น ตรวจสอบ LINKAGE_ISSUER และ LINKAGE_LOG_ORIGIN", str(error)) from None
     except AlreadyInUse as error:
         raise Refused("ฐานข้อมูลนี้มีเกตเวย์อื่นใช้งานอยู่", str(error)) from None
 

@@ -105,7 +105,6 @@ def verify_log(
 def _verify_database(
     screen: Screen, state_dir: Path | None, seen_file: Path | None, vkey: str | None, tree_only: bool
 ) -> None:
-    from gateway.app import origin_of
     from gateway.exchangelog.checkpoints import latest_in
     from gateway.keys import Keys
     from gateway.store.connection import Connection
@@ -115,7 +114,7 @@ def _verify_database(
 
     settings = read_settings(state_dir=state_dir)
     keys = Keys.load(settings.keys)
-    key = _one(vkey) if vkey else Signer(origin_of(settings), keys.log_key()).verifier
+    key = _one(vkey) if vkey else Signer(settings.origin, keys.log_key()).verifier
     before = _seen(seen_file, key)
     connection = Connection(settings.database, read_only=True)
     try:

@@ -32,6 +32,11 @@ class Signed:
     root: bytes
     note: str
 
+    @property
+    def origin(self) -> str:
+        """The log's name in it."""
+        return self.note.partition("\n")[0]
+
 
 class Checkpoints:
     """One gateway's part in signing and keeping checkpoints.
@@ -71,8 +76,7 @@ class Checkpoints:
         found = await self._store.read(_unsigned)
         if found is None:
             return None
-        text = Checkpoint(self._signer.name, *found).text
-        signed = Signed(*found, str(Note(text, (self._signer.sign(text),))))
+        signed = sign_checkpoint(self._signer, *found)
         try:
             await self._store.append([], [PutCheckpoint(signed.size, signed.root, signed.note, int(time.time()))])
         except Outdated:
@@ -153,6 +157,12 @@ class Checkpoints:
             return _of_size(connection, rows[0][0]) if rows else None
 
         return await self._store.read(read)
+
+
+def sign_checkpoint(signer: Signer, size: int, root: bytes) -> Signed:
+    """The checkpoint that says so. Whoever keeps it must have made sure that no other was kept before."""
+    text = Checkpoint(signer.name, size, root).text
+    return Signed(size, root, str(Note(text, (signer.sign(text),))))
 
 
 def name_of(witness: VerifierKey) -> str:

@@ -31,11 +31,14 @@ class Vault:
     async def prepare(self, store: Store, month: str) -> AESGCM:
         """The month's key, made and stored if it is the first to ask. LogUnavailable if that cannot be."""
         if month not in self._keys:
-            nonce = os.urandom(_NONCE)
-            wrapped = nonce + self._master.encrypt(nonce, AESGCM.generate_key(256), month.encode())
-            await store.append([], [PutMonth(month, wrapped)])
+            await store.append([], [self.fresh(month)])
             await store.read(lambda connection: self.open(connection, month))
         return self._keys[month]
+
+    def fresh(self, month: str) -> PutMonth:
+        """A new key for the month, as a change; it is the month's only if the month has none by then."""
+        nonce = os.urandom(_NONCE)
+        return PutMonth(month, nonce + self._master.encrypt(nonce, AESGCM.generate_key(256), month.encode()))
 
     def known(self, month: str) -> AESGCM | None:
         """The month's key if it is at hand."""

@@ -7,7 +7,8 @@ session that must not be read-only; synchronous_commit as the server has it (on,
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import psycopg
@@ -70,6 +71,32 @@ class Connection:
                 self._raw.execute("ROLLBACK")
         except Failures:
             pass
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Everything that is read within is of one moment, however long it takes; nothing is written."""
+        if self.dialect == "postgresql":
+            self._raw.execute("SET statement_timeout = 0")
+            self._raw.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        else:
+            self._raw.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.rollback()
+
+    def pages(self, statement: str, size: int) -> Iterator[list[Any]]:
+        """All rows of a query, `size` at a time and never all at once. Within a transaction."""
+        if self.dialect == "sqlite":
+            cursor = self._raw.execute(statement)
+        else:
+            cursor = self._raw.cursor(name="pages")
+            cursor.execute(statement)
+        try:
+            while rows := cursor.fetchmany(size):
+                yield rows
+        finally:
+            cursor.close()
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query."""

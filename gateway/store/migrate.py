@@ -51,10 +51,19 @@ def upgrade(url: str) -> None:
 
 def is_current(url: str) -> bool:
     """Whether the database has the newest migration."""
+    return revision_of(url) == newest()
+
+
+def newest() -> str | None:
+    """The migration that this version needs."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def revision_of(url: str) -> str | None:
+    """The migration that a database has; None where it has none of our tables."""
     engine = engine_for(url)
     try:
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection)
-            return context.get_current_revision() == ScriptDirectory.from_config(_config()).get_current_head()
+            return MigrationContext.configure(connection).get_current_revision()
     finally:
         engine.dispose()

@@ -16,7 +16,6 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from gateway.exchangelog.entry import BrokenEntry, open_entry
@@ -39,24 +38,17 @@ def verify_database(
 
     `master`: the 32-byte master key; without it the entries stay closed and only the tree is checked.
     """
+    with connection.one_state():
+        return verify_state(connection, key, master, seen=seen)
+
+
+def verify_state(
+    connection: Connection, key: VerifierKey, master: bytes | None, *, seen: Checkpoint | None = None
+) -> Report:
+    """The same of what a transaction that is already open sees: a restored log, before it counts."""
     report = Report()
-    with _one_state(connection):
-        _walk(connection, key, Vault(master) if master is not None else None, seen, report)
+    _walk(connection, key, Vault(master) if master is not None else None, seen, report)
     return report
-
-
-@contextmanager
-def _one_state(connection: Connection) -> Iterator[None]:
-    """Everything that is read within is of one moment."""
-    if connection.dialect == "postgresql":
-        connection.run("SET statement_timeout = 0")
-        connection.run("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    else:
-        connection.run("BEGIN")
-    try:
-        yield
-    finally:
-        connection.rollback()
 
 
 def _paged(connection: Connection, table: str, columns: str, key: str) -> Iterator[list[Any]]:
