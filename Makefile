@@ -3,7 +3,7 @@
 #   make demo [ARGS=--once]   the whole gateway with made-up agencies and people
 #   make test  make check     the tests; style, types and the layers
 #   make drill                backs up while serving, loses the database, restores, proves the log, goes on
-#   make bench                how fast it is here
+#   make bench                how fast it is here, beside others (ARGS=--help: how to choose)
 #   make openapi              writes openapi/gateway.v1.yaml anew, after a route has changed
 #   make lock                 pins the dependencies anew
 #   make clean                removes what the others made

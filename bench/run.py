@@ -1,7 +1,13 @@
-"""`make bench`: requests/s and times, side by side in one run, one core to the system under test.
+"""`make bench`: this gateway and others, side by side in one run, one core to the system under test.
 
-The source directly; a bare FastAPI + httpx pass-through; this gateway, complete. Rounds are interleaved, so
-that a noisy machine is noisy for all alike; the median round counts. Ratios are what to read.
+    --only KEYS        some systems: source bare express fast fast-cache envoy envoy-cache gateway gateway-…
+                       (a key stands for all that begin with it and a dash)
+    --in-flight 32     some loads; --slow leaves in only, --no-slow leaves out, the sources that take their time
+    --seconds --rounds how long each measurement takes, and how many of each there are
+    --publish          writes docs/bench.md, and what the READMEs quote of it
+
+Rounds are interleaved, so that a noisy machine is noisy for all alike; the median round counts. Ratios are what to
+read. Everything is on loopback, and ends with the command. What is fetched lies in bench-result/peers.
 """
 
 from __future__ import annotations
@@ -10,158 +16,242 @@ import argparse
 import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import httpx
-import uvloop
+import pytest
 
-from bench.load import Figures, measure, request_bytes
-from connectors.population import population
-from tests.harness import OLD_AGE, PERSON, ROOT, SANDBOX_KEYS, Agency, end, free_port, running, token_of
+from bench import gateways, peers, report
+from bench.gateways import ASKS, CLIENT, DIRECT, Source, bearer, posts
+from bench.measuring import Case, Measuring
+from bench.peers import Front, NotHad, Peer
+from bench.starting import to_ready
+from bench.systems import System, memory_mb
+from tests.databases import postgres
+from tests.harness import RunningGateway
 
-IN_FLIGHT = (1, 32, 64)
-PEOPLE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """One system under test: its port, its process, and what it is sent."""
-
-    name: str
-    port: int
-    pid: int
-    requests: list[bytes]
-
-    def cpu_seconds(self) -> float:
-        """The process's user and system time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory_mb(self) -> float:
-        """Resident memory."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+IN_FLIGHT = (1, 32, 128)
+SLOW = tuple(Case(in_flight, delay) for delay in (50, 500) for in_flight in (128, 512))
+PROXIES: dict[str, tuple[str, Callable[[Front], AbstractContextManager[Peer]]]] = {
+    "bare": ("FastAPI + httpx, nothing else", peers.passthrough),
+    "express": ("express-gateway: token, log", peers.express_gateway),
+    "fast": ("fast-gateway: token, log", peers.fast_gateway),
+    "fast-cache": ("fast-gateway: token (cached), log", partial(peers.fast_gateway, cache=True)),
+    "envoy": ("Envoy: token, RBAC, log", peers.envoy),
+    "envoy-cache": ("Envoy: token (cached), RBAC, log", partial(peers.envoy, cache=True)),
+}
 
 
-def pin(pid: int, core: int) -> None:
-    """All threads of a process on one core."""
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {core})
+@dataclass(slots=True)
+class Bench:
+    """What runs, and what there is to say about it."""
 
+    only: tuple[str, ...]
+    folder: Path
+    stack: ExitStack
+    systems: list[System] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
-@contextmanager
-def passthrough(source: Agency) -> Iterator[tuple[int, int]]:
-    """(port, pid) of the bare proxy."""
-    port = free_port()
-    environment = {**os.environ, **SANDBOX_KEYS, "BENCH_SOURCE": source.url}
-    command = [sys.executable, "-m", "uvicorn", "bench.passthrough:app", "--port", str(port), "--no-access-log"]
-    process = subprocess.Popen([*command, "--log-level", "warning"], cwd=ROOT, env=environment)
-    try:
-        for _ in range(200):
+    def wanted(self, key: str) -> bool:
+        """Whether --only lets it in."""
+        return not self.only or any(key == each or key.startswith(f"{each}-") for each in self.only)
+
+    def left_out(self, name: str, why: object) -> None:
+        """Notes that something could not be measured."""
+        self.notes.append(f"{name} is left out: {why}.")
+        say(self.notes[-1])
+
+    def start(self) -> tuple[Source, RunningGateway, System]:
+        """Everything that is wanted, and the source and the gateway that always are."""
+        source = self.stack.enter_context(gateways.source())
+        key = {"X-API-Key": peers.SOURCE_KEY}
+        direct = System(
+            "source", "source directly", source.port, source.process.pid, lambda _: posts("/api/person", key, DIRECT)
+        )
+        gateway = self.stack.enter_context(gateways.gateway("sqlite", source, self.folder / "sqlite"))
+        if self.wanted("source"):
+            self.systems.append(direct)
+        self._peers(source, gateway)
+        self._ours("gateway", "this gateway, SQLite", gateway)
+        self._on_postgres(source)
+        return source, gateway, direct
+
+    def _peers(self, source: Source, gateway: RunningGateway) -> None:
+        keys = httpx.get(f"{gateway.url}/.well-known/jwks.json", trust_env=False).json()["keys"]
+        jwk = next(each for each in keys if each["alg"] == "ES256")
+        logs = self.folder / "peers"
+        logs.mkdir()
+        front = Front(source.url, gateway.url, CLIENT, jwk, logs)
+        for key, (name, make) in PROXIES.items():
+            if not self.wanted(key):
+                continue
+            say(f"starting {name}")
             try:
-                httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
-                break
-            except httpx.TransportError:
-                time.sleep(0.05)
-        yield port, process.pid
-    finally:
-        end(process)
+                peer = self.stack.enter_context(make(front))
+            except NotHad as why:
+                self.left_out(name, why)
+                continue
+            path, bodies = ("/v1/exchanges", ASKS) if key == "bare" else ("/api/person", DIRECT)
+            requests = _fresh_bearer(gateway, path, bodies)
+            slow = not key.endswith("-cache")
+            self.systems.append(System(key, name, peer.port, peer.pid, requests, peer.version, log=peer.log, slow=slow))
+
+    def _ours(self, key: str, name: str, gateway: RunningGateway, **more: Any) -> None:
+        assert gateway.process is not None
+        if self.wanted(key):
+            requests = _fresh_bearer(gateway, "/v1/exchanges", ASKS)
+            self.systems.append(System(key, f"{name}, bearer", gateway.port, gateway.process.pid, requests, **more))
+
+    def _on_postgres(self, source: Source) -> None:
+        if not self.wanted("gateway-postgres"):
+            return
+        try:
+            beside = gateways.postmaster(postgres())
+        except pytest.skip.Exception as why:
+            self.left_out("this gateway on PostgreSQL", why)
+            return
+        say("starting this gateway on PostgreSQL")
+        gateway = self.stack.enter_context(gateways.gateway("postgresql", source, self.folder / "postgres"))
+        self._ours("gateway-postgres", "this gateway, PostgreSQL", gateway, beside=beside, slow=False)
+        self.notes.append("PostgreSQL's own processes are on the other core, with the source and the load.")
 
 
-def main() -> None:
-    """Runs it and prints the table; writes it, with machine and versions, to the file of --out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3, help="of each measurement")
+def main() -> int:
+    """Runs it, prints the tables, and writes the result file."""
+    parser = argparse.ArgumentParser(
+        prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=ROOT / "bench-result" / "bench.json")
+    parser.add_argument("--only", default="", help="keys of systems, with commas between")
+    parser.add_argument("--in-flight", default="", help="some of 1,32,128, with commas between")
+    parser.add_argument("--slow", action=argparse.BooleanOptionalAction, help="only, or not at all, slow sources")
+    parser.add_argument("--publish", action="store_true", help="writes docs/bench.md and the READMEs' table")
     given = parser.parse_args()
-    people = list(population())[:PEOPLE]
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as (gateway, agencies):
-        source = agencies["dopa"]
-        json_type = {"Content-Type": "application/json"}
-        asks = [json.dumps({"service": PERSON, "citizen_id": person, "purpose": OLD_AGE}).encode() for person in people]
-        direct = [json.dumps({"personalID": person}).encode() for person in people]
-        bearer = {"Authorization": f"Bearer {token_of(gateway, 'city-a-welfare')}", **json_type}
-        key = {"X-API-Key": SANDBOX_KEYS["SOURCE_DOPA__API_KEY"], **json_type}
-        with passthrough(source) as (proxy_port, proxy_pid):
-            systems = [
-                System("source directly", source.port, source.process.pid, _post("/api/person", key, direct)),
-                System("FastAPI + httpx", proxy_port, proxy_pid, _post("/v1/exchanges", json_type, asks)),
-                System("this gateway", gateway.port, gateway.process.pid, _post("/v1/exchanges", bearer, asks)),
-            ]
-            results = _measure(systems, given.rounds, given.seconds)
-    table = _table(systems, results)
-    print(table)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps({"machine": _machine(), "results": results, "table": table}, indent=2) + "\n")
-
-
-def _post(path: str, headers: dict[str, str], bodies: list[bytes]) -> list[bytes]:
-    return [request_bytes("POST", path, "127.0.0.1", headers, body) for body in bodies]
-
-
-def _measure(systems: list[System], rounds: int, seconds: float) -> dict[str, dict[str, Any]]:
-    cores = sorted(os.sched_getaffinity(0))
-    under_test, ours = cores[0], set(cores[1:]) or set(cores)
-    os.sched_setaffinity(0, ours)
-    held: dict[tuple[str, int], list[tuple[Figures, float]]] = {}
-    for _ in range(rounds):
-        for in_flight in IN_FLIGHT:
-            for system in systems:
-                pin(system.pid, under_test)
-                if system.name != "source directly":
-                    pin(systems[0].pid, max(ours))
-                uvloop.run(measure(system.port, system.requests, in_flight, 0.3))
-                before = system.cpu_seconds()
-                figures = uvloop.run(measure(system.port, system.requests, in_flight, seconds))
-                held.setdefault((system.name, in_flight), []).append((figures, system.cpu_seconds() - before))
-    return {
-        f"{name} @ {in_flight}": {
-            "per_second": statistics.median(f.per_second for f, _ in runs),
-            "p50_ms": statistics.median(f.p50 for f, _ in runs) * 1e3,
-            "p99_ms": statistics.median(f.p99 for f, _ in runs) * 1e3,
-            "cpu_us": statistics.median(cpu / f.requests for f, cpu in runs) * 1e6,
-            "errors": sum(f.errors for f, _ in runs),
+    only = tuple(part.strip() for part in given.only.split(",") if part.strip())
+    loads = [int(part) for part in given.in_flight.split(",") if part.strip()] or IN_FLIGHT
+    fast = [] if given.slow else [Case(in_flight) for in_flight in loads]
+    slow = [] if given.slow is False or (given.in_flight and not given.slow) else SLOW
+    with tempfile.TemporaryDirectory(prefix="linkage-bench-") as folder, ExitStack() as stack:
+        bench = Bench(only, Path(folder), stack)
+        source, gateway, direct = bench.start()
+        for system in bench.systems:
+            check(system)
+        measuring = Measuring(direct, source.delay)
+        rows = measuring.rounds(bench.systems, fast, given.rounds, given.seconds, say)
+        behind_slow = [system for system in bench.systems if system.slow]
+        rows += measuring.rounds(behind_slow, slow, max(1, given.rounds - 1), max(given.seconds, 2.0), say)
+        faults = [fault for system in bench.systems for fault in logged(system, measuring.sent)]
+        memory = {
+            system.key: {"mb": memory_mb(system.pid), "requests": measuring.sent.get(system.key, 0)}
+            for system in bench.systems
         }
-        for (name, in_flight), runs in held.items()
-    } | {f"{system.name} memory": {"mb": system.memory_mb()} for system in systems}
+        start = to_ready(gateway) if bench.wanted("gateway") else None
+    errors = sum(row.errors for row in rows)
+    result = {
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        "machine": _machine(),
+        "rounds": given.rounds,
+        "seconds": given.seconds,
+        "rows": [row.as_json() for row in rows],
+        "memory": memory,
+        "start": start,
+        "notes": [*bench.notes, *faults],
+        "versions": _versions(bench.systems),
+    }
+    report.RESULTS.mkdir(parents=True, exist_ok=True)
+    report.BENCH.write_text(json.dumps(result, indent=2) + "\n")
+    print(report.told(report.Result(result)))
+    if given.publish:
+        report.publish()
+    return 1 if errors or faults else 0
 
 
-def _table(systems: list[System], results: dict[str, dict[str, Any]]) -> str:
-    lines = [
-        "| system | in flight | requests/s | p50 ms | p99 ms | CPU µs a request | of the bare proxy | errors |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for in_flight in IN_FLIGHT:
-        bare = results[f"FastAPI + httpx @ {in_flight}"]["per_second"]
-        for system in systems:
-            r = results[f"{system.name} @ {in_flight}"]
-            lines.append(
-                f"| {system.name} | {in_flight} | {r['per_second']:,.0f} | {r['p50_ms']:.2f} | {r['p99_ms']:.2f} | "
-                f"{r['cpu_us']:,.0f} | {r['per_second'] / bare:.2f}× | {r['errors']} |"
-            )
-    return "\n".join(lines)
+def check(system: System) -> None:
+    """That it does what we claim of it: the record comes, and only with a good token (the source: its key)."""
+    url = f"http://127.0.0.1:{system.port}"
+    good = _send(url, system.requests(1)[0])
+    if good.status_code != 200 or not ("data" in good.json() or "personalID" in good.json()):
+        raise SystemExit(f"{system.name} does not answer as it should: {good.status_code}")
+    if system.key == "bare":
+        return
+    for spoil in (_spoilt, _without):
+        refused = _send(url, system.requests(1)[0], spoil)
+        if refused.status_code != 401:
+            raise SystemExit(f"{system.name} takes a request {spoil.__doc__}: {refused.status_code}")
 
 
-def _machine() -> dict[str, Any]:
-    packages = ("fastapi", "httpx", "aiohttp", "uvicorn", "uvloop", "cedarpy", "orjson")
-    return {
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
+def logged(system: System, sent: dict[str, int]) -> list[str]:
+    """What is wrong with its log, if it has one: each request left a line (some are still to be flushed: 10 s)."""
+    if system.log is None:
+        return []
+    deadline = datetime.now(UTC).timestamp() + 12
+    lines, wanted = 0, sent.get(system.key, 0)
+    while lines < wanted and datetime.now(UTC).timestamp() < deadline:
+        lines = system.log.read_bytes().count(b"\n")
+    return [] if lines >= wanted else [f"{system.name} logged {lines:,} of {wanted:,} requests."]
+
+
+def say(text: str) -> None:
+    """Progress, beside the tables."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _fresh_bearer(gateway: RunningGateway, path: str, bodies: Sequence[bytes]) -> Callable[[int], list[bytes]]:
+    """Requests with a token fetched just now: one holds ten minutes, a bench may take longer."""
+    return lambda _: posts(path, bearer(gateway), bodies)
+
+
+def _send(url: str, request: bytes, spoil: Callable[[dict[str, str]], None] | None = None) -> httpx.Response:
+    head, _, body = request.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    if spoil is not None:
+        spoil(headers)
+    method, path, _ = first.split(" ")
+    return httpx.request(method, url + path, headers=headers, content=body, trust_env=False, timeout=30)
+
+
+def _spoilt(headers: dict[str, str]) -> None:
+    """with a spoilt token"""
+    name = "Authorization" if "Authorization" in headers else "X-API-Key"
+    headers[name] = headers[name][:-20] + "".join("A" if each != "A" else "B" for each in headers[name][-20:])
+
+
+def _without(headers: dict[str, str]) -> None:
+    """without a token"""
+    headers.pop("Authorization", None)
+    headers.pop("X-API-Key", None)
+
+
+def _machine() -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
+        platform.machine(),
+    )
+    return f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}"
+
+
+def _versions(systems: Sequence[System]) -> dict[str, str]:
+    packages = ("aiohttp", "cedarpy", "cryptography", "fastapi", "joserfc", "orjson", "psycopg", "uvicorn", "uvloop")
+    ours = ", ".join(f"{name} {version(name)}" for name in packages)
+    return {"this gateway": f"Python {platform.python_version()}, {ours}"} | {
+        system.name: system.version for system in systems if system.version
     }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
