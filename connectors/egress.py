@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Callable
-from ssl import SSLContext, create_default_context
+from ssl import SSLContext
 from typing import Any, Final
 
 import aiohttp
@@ -42,11 +42,11 @@ _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def guarded_connector(
-    address_allowed: Callable[[str], bool], *, connections: int, keep_alive: float, authorities: str | None
+    address_allowed: Callable[[str], bool], *, connections: int, keep_alive: float, tls: SSLContext | None
 ) -> aiohttp.TCPConnector:
     """An aiohttp connector whose sockets are made for allowed addresses only; needs a running loop.
 
-    `authorities`: PEM certificates to trust instead of the machine's. ValueError (ssl.SSLError) if they are none.
+    `tls`: whom to trust and who we are, instead of the machine's authorities and no certificate.
     """
 
     def make_socket(info: tuple[Any, ...]) -> socket.socket:
@@ -57,9 +57,8 @@ def guarded_connector(
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
-    context: SSLContext | bool = True if authorities is None else create_default_context(cadata=authorities)
     return aiohttp.TCPConnector(
-        ssl=context,
+        ssl=True if tls is None else tls,
         limit=connections,
         limit_per_host=0,
         ttl_dns_cache=DNS_SECONDS,

@@ -15,7 +15,7 @@ from yarl import URL
 from connectors.egress import guarded_connector, refused_address
 from connectors.json_answer import BadAnswer
 from connectors.outcomes import Failure
-from connectors.rest_auth import resolved
+from connectors.source_tls import tls_context
 from gateway.plugin import (
     AgencyMisbehaved,
     AgencyTimeout,
@@ -29,6 +29,12 @@ from gateway.plugin import (
 
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 """The deadline is kept by one timer around everything, not by aiohttp's own."""
+RENEWED_SECONDS: Final = 30.0
+"""How old a connection becomes. A source that has moved is followed even where it is asked all the time, and a
+certificate of ours that was replaced is shown."""
+_LINGER_SECONDS: Final = 70.0
+"""Longer than any service's deadline."""
+_PAUSE_SECONDS: Final = 0.1
 _LOOPBACK: Final = re.compile(r"127(\.[0-9]{1,3}){3}", re.ASCII)
 
 
@@ -51,21 +57,28 @@ async def in_contract(ask: Ask, fetch: Callable[[Ask], Awaitable[Record]]) -> Re
 
 
 class HttpSource:
-    """The way to one source. Opens its connections at the first use, on that loop.
+    """The way to one source. Opens its connections at the first use, on that loop, and all of them anew now and then.
 
-    Settings it reads: `tls.ca`, `connections`, `keep_alive_seconds`, `repeatable`.
+    Settings it reads: `tls`, `connections`, `keep_alive_seconds`, `repeatable`.
     """
 
     def __init__(self, opened: ConnectorSettings) -> None:
         self._opened = opened
         self._repeatable = opened.settings.get("repeatable", True)
         self._session: aiohttp.ClientSession | None = None
+        self._until = 0.0
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The session, opened if it is not. Raises AgencyUnavailable (`secret_missing`), ssl.SSLError."""
-        if self._session is None:
-            self._session = self._open()
+        """The session, opened if it is not. Raises AgencyUnavailable (`secret_missing`, `secret_unusable`)."""
+        loop = asyncio.get_running_loop()
+        if self._session is None or loop.time() >= self._until:
+            session, self._session = self._session, self._open()
+            self._until = loop.time() + RENEWED_SECONDS
+            if session is not None:
+                self._end(session)
         return self._session
 
     async def send(
@@ -73,34 +86,45 @@ class HttpSource:
     ) -> aiohttp.ClientResponse:
         """The response's head; its body is still to be read. Redirects are not followed.
 
-        A question lost on a kept connection that the source closed as we wrote to it is sent once more, if
-        the settings let it be.
+        Asked once more, within the same deadline: where no connection came about, as nothing was sent (the name is
+        then looked up anew); and where the settings let it be, what was lost on a kept connection that the source
+        closed as we wrote to it.
         """
+        if self._closed:
+            raise AgencyUnavailable("disconnected")
         session = self.session
         try:
             return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not self._repeatable or isinstance(error, aiohttp.ClientConnectorError):
+        except aiohttp.ClientConnectorError as error:
+            if isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientConnectorSSLError) or refused_address(error):
                 raise
-        if session is not self._session:  # closed meanwhile: it is we who hung up
+            if isinstance(session.connector, aiohttp.TCPConnector):
+                session.connector.clear_dns_cache()
+            await asyncio.sleep(_PAUSE_SECONDS)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            if not self._repeatable:
+                raise
+        if self._closed:  # meanwhile: it is we who hung up
             raise AgencyUnavailable("disconnected")
-        return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
+        return await self.session.request(method, url, data=body, headers=headers, allow_redirects=False)
 
     async def close(self) -> None:
         """Closes every connection."""
+        self._closed = True
         session, self._session = self._session, None
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
         if session is not None:
             await session.close()
 
     def _open(self) -> aiohttp.ClientSession:
         settings = self._opened.settings
-        reference = settings.get("tls", {}).get("ca")
-        authorities = None if reference is None else resolved(self._opened.secret, reference)
         connector = guarded_connector(
             self._opened.address_allowed,
             connections=settings.get("connections", 128),
             keep_alive=settings.get("keep_alive_seconds", 10.0),
-            authorities=authorities,
+            tls=tls_context(settings.get("tls", {}), self._opened.secret),
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -110,6 +134,19 @@ class HttpSource:
             trust_env=False,
             skip_auto_headers=("User-Agent",),
         )
+
+    def _end(self, session: aiohttp.ClientSession) -> None:
+        """Closes `session` once nothing can be under way on it any more."""
+
+        async def ended() -> None:
+            try:
+                await asyncio.sleep(_LINGER_SECONDS)
+            finally:
+                await session.close()
+
+        task = asyncio.create_task(ended())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
 
 def http_failure(error: Exception) -> Failure:

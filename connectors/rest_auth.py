@@ -16,6 +16,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from yarl import URL
 
+from connectors.client_assertion import ASSERTION_TYPE, client_assertion
 from connectors.json_answer import BadAnswer, bounded, parse, unpacked
 from gateway.plugin import AgencyMisbehaved, AgencyUnavailable
 
@@ -154,16 +155,26 @@ class ClientCredentials(FetchedToken):
 
     async def _asked(self, session: aiohttp.ClientSession) -> tuple[Header, float]:
         auth = self._auth
-        name, password = resolved(self._secret, auth["client_id"]), resolved(self._secret, auth["client_secret"])
+        name, way = resolved(self._secret, auth["client_id"]), auth.get("client_auth", "basic")
         form = {"grant_type": "client_credentials"}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         if "scope" in auth:
             form["scope"] = auth["scope"]
-        if auth.get("client_auth", "basic") == "basic":
+        if way == "private_key_jwt":
+            signed = client_assertion(
+                resolved(self._secret, auth["private_key"]),
+                name,
+                auth.get("audience", auth["token_endpoint"]),
+                algorithm=auth["algorithm"],
+                kid=auth.get("kid"),
+            )
+            form.update(client_id=name, client_assertion_type=ASSERTION_TYPE, client_assertion=signed)
+        elif way == "basic":
             # RFC 6749 section 2.3.1: both form-encoded before they are joined.
+            password = resolved(self._secret, auth["client_secret"])
             headers["Authorization"] = _basic(quote(name, safe=""), quote(password, safe=""))
         else:
-            form.update(client_id=name, client_secret=password)
+            form.update(client_id=name, client_secret=resolved(self._secret, auth["client_secret"]))
         token, life = _token(await self._answer(session, "POST", self._url, headers, urlencode(form).encode()))
         return (("Authorization", f"Bearer {token}"),), life
 

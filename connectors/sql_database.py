@@ -22,6 +22,7 @@ from connectors.egress import plain_address
 from connectors.json_answer import CODECS, MAX_ANSWER
 from connectors.outcomes import Failure
 from connectors.rest_auth import resolved
+from connectors.source_tls import InMemory
 from gateway.plugin import AgencyMisbehaved, AgencyTimeout, AgencyUnavailable, ConnectorSettings
 
 _CONNECT_SECONDS: Final = 5
@@ -84,12 +85,11 @@ class PostgresServer:
         self._name = unquote(parts.path.strip("/"))
         self._settings: Mapping[str, Any] = opened.settings
         self._secret, self._allowed = opened.secret, opened.address_allowed
-        self._authorities_file: int | None = None
+        self._files: dict[str, InMemory] = {}
 
     def close(self) -> None:
-        held, self._authorities_file = self._authorities_file, None
-        if held is not None:
-            os.close(held)
+        for file in self._files.values():
+            file.close()
 
     def connect(self, begun: Begun) -> Any:
         account = self._settings["account"]
@@ -127,16 +127,17 @@ class PostgresServer:
         tls = self._settings.get("tls", {})
         if is_loopback(self._host) or "plaintext" in tls:
             return {"sslmode": "prefer"}
-        if "ca" not in tls:
-            return {"sslmode": "verify-full", "sslrootcert": "system"}
-        return {"sslmode": "verify-full", "sslrootcert": self._authorities(resolved(self._secret, tls["ca"]))}
+        told = {"sslmode": "verify-full", "sslrootcert": "system"}
+        for name, parameter in (("ca", "sslrootcert"), ("certificate", "sslcert"), ("key", "sslkey")):
+            if name in tls:
+                told[parameter] = self._file(name, resolved(self._secret, tls[name]))
+        return told
 
-    def _authorities(self, pem: str) -> str:
-        """A path under which libpq reads the certificates; they stay in memory."""
-        if self._authorities_file is None:
-            self._authorities_file = os.memfd_create("authorities")
-            os.write(self._authorities_file, pem.encode())
-        return f"/proc/self/fd/{self._authorities_file}"
+    def _file(self, name: str, pem: str) -> str:
+        """A path under which libpq reads it; it stays in memory."""
+        if name not in self._files:
+            self._files[name] = InMemory(pem + "\n")
+        return self._files[name].path
 
 
 class SqliteFile:

@@ -13,7 +13,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _DAY: Final = timedelta(days=1)
 
@@ -31,21 +31,39 @@ class Authority:
 
     def server(self, address: str, *, expired: bool = False) -> ssl.SSLContext:
         """A TLS server's context with a certificate for an IP address."""
+        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # ssl reads a key from a file only: one that lives as long as it takes to read it.
+        with tempfile.NamedTemporaryFile() as file:
+            os.chmod(file.name, 0o600)
+            file.write("".join(self._issued("a source", alternative, expired=expired)).encode())
+            file.flush()
+            context.load_cert_chain(file.name)
+        return context
+
+    def client(self, name: str) -> tuple[str, str]:
+        """A client's certificate and its key, as PEM."""
+        return self._issued(name, x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]))
+
+    def _issued(self, name: str, extension: x509.ExtensionType, *, expired: bool = False) -> tuple[str, str]:
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         certificate = (
             x509.CertificateBuilder()
-            .subject_name(_name("a source"))
+            .subject_name(_name(name))
             .issuer_name(self.certificate.subject)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 30 * _DAY)
             .not_valid_after(now + (-_DAY if expired else _DAY))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+            .add_extension(extension, critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        return _context(certificate, key)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return certificate.public_bytes(serialization.Encoding.PEM).decode(), pem.decode()
 
 
 def authority() -> Authority:
@@ -81,19 +99,3 @@ def authority() -> Authority:
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _context(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
-    """ssl reads a key from a file only: one that lives as long as it takes to read it."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile() as file:
-        os.chmod(file.name, 0o600)
-        file.write(certificate.public_bytes(serialization.Encoding.PEM))
-        file.write(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context

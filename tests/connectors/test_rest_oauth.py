@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,11 +13,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from local_sources import ask, http_answer, opened, read_request, services_at, serving
 
 from connectors.population import story
 from gateway.catalogue import check_kind
 from gateway.errors import GatewayError, MalformedRequest
+from gateway.keys import new_key
 from gateway.model.service import Service
 from gateway.plugin import AgencyMisbehaved, AgencyTimeout, AgencyUnavailable
 
@@ -67,6 +73,7 @@ async def setting(**auth: Any) -> AsyncIterator[tuple[AuthorisationServer, Servi
             "client_secret": PASSWORD,
             **auth,
         }
+        proof = {name: value for name, value in proof.items() if value is not None}
         settings = {**service.connector["settings"], "auth": proof}
         service = replace(service, connector={**service.connector, "settings": settings})
         check_kind(service)
@@ -102,6 +109,128 @@ async def test_the_secret_in_the_form() -> None:
         ((head, form),) = server.asked
         assert b"Authorization" not in head
         assert form == {"grant_type": ["client_credentials"], "client_id": ["gate:way"], "client_secret": ["p@ss"]}
+
+
+KEY_FILE = {"file": "dopa/token-key"}
+PEM = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+RSA, EC, ED = (
+    rsa.generate_private_key(65537, 2048),
+    ec.generate_private_key(ec.SECP256R1()),
+    ed25519.Ed25519PrivateKey.generate(),
+)
+
+
+def signing(key: Any, algorithm: str, **more: Any) -> dict[str, Any]:
+    """`auth` settings for private_key_jwt, without a client secret."""
+    return {
+        "client_secret": None, "client_auth": "private_key_jwt", "private_key": KEY_FILE, "algorithm": algorithm, **more
+    }  # fmt: skip
+
+
+def with_key(text: str) -> Callable[[str], str]:
+    return lambda reference: text if reference == "file:dopa/token-key" else secret(reference)
+
+
+def pem_of(key: Any) -> str:
+    return str(key.private_bytes(*PEM).decode())
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"), [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256"), (ED, "EdDSA")], ids=lambda each: str(each)[:5]
+)
+async def test_an_assertion_signed_by_us_in_place_of_a_secret(key: Any, algorithm: str) -> None:
+    """RFC 7523 section 3, verified by libraries that did not sign it."""
+    async with setting(**signing(key, algorithm, kid="gateway-2026")) as (server, service):
+        async with opened(service, secret=with_key(pem_of(key))) as connector:
+            await connector.fetch(ask(service, ELDER))
+            server.issued += 1  # the source now takes another
+            await connector.fetch(ask(service, ELDER))
+        (head, form), (_, again) = server.asked
+        assert b"Authorization" not in head
+        assert form["grant_type"] == ["client_credentials"]
+        assert form["client_assertion_type"] == ["urn:ietf:params:oauth:client-assertion-type:jwt-bearer"]
+        assert "client_secret" not in form
+        endpoint = service.connector["settings"]["auth"]["token_endpoint"]
+        seen = set()
+        for each in (form, again):
+            (assertion,) = each["client_assertion"]
+            header, claims = verified(assertion, key, algorithm)
+            assert (header["alg"], header["kid"]) == (algorithm, "gateway-2026")
+            assert (claims["iss"], claims["sub"], claims["aud"]) == ("gate:way", "gate:way", endpoint)
+            assert claims["iat"] <= time.time() < claims["exp"] <= claims["iat"] + 300
+            seen.add(claims["jti"])
+        assert len(seen) == 2, "an assertion is good once"
+
+
+def verified(assertion: str, key: Any, algorithm: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims, by `cryptography` alone."""
+    head, body, signature = (base64.urlsafe_b64decode(part + "==") for part in assertion.split("."))
+    signed = assertion.rpartition(".")[0].encode()
+    public, sha = key.public_key(), hashes.SHA256()
+    if algorithm == "EdDSA":
+        public.verify(signature, signed)
+    elif algorithm == "ES256":
+        halves = (int.from_bytes(half) for half in (signature[:32], signature[32:]))
+        public.verify(encode_dss_signature(*halves), signed, ec.ECDSA(sha))
+    else:
+        way = padding.PKCS1v15() if algorithm == "RS256" else padding.PSS(padding.MGF1(sha), 32)
+        public.verify(signature, signed, way, sha)
+    return json.loads(head), json.loads(body)
+
+
+async def test_a_key_as_jwk_names_itself_and_the_audience_may_be_another() -> None:
+    jwk = new_key("ES256", "own-kid")
+    async with setting(**signing(EC, "ES256", audience="https://tokens.example")) as (server, service):
+        async with opened(service, secret=with_key(json.dumps(jwk))) as connector:
+            await connector.fetch(ask(service, ELDER))
+        ((_, form),) = server.asked
+        (assertion,) = form["client_assertion"]
+        head, body, _ = (json.loads(base64.urlsafe_b64decode(part + "==")) if i < 2 else "" for i, part in
+                         enumerate(assertion.split(".")))  # fmt: skip
+        assert (head["kid"], body["aud"]) == ("own-kid", "https://tokens.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "algorithm"),
+    [
+        ("no key at all", "RS256"),
+        (pem_of(EC), "RS256"),
+        (pem_of(RSA), "ES256"),
+        (pem_of(rsa.generate_private_key(65537, 1024)), "RS256"),
+        (
+            EC.public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode(),
+            "ES256",
+        ),
+        ("{}", "EdDSA"),
+    ],
+)
+async def test_a_key_that_cannot_sign_is_our_own_fault(text: str, algorithm: str) -> None:
+    async with setting(**signing(EC, algorithm)) as (server, service):
+        async with opened(service, secret=with_key(text)) as connector:
+            with pytest.raises(AgencyUnavailable) as caught:
+                await connector.fetch(ask(service, ELDER))
+        assert caught.value.fault == "secret_unusable"
+        assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_auth": "private_key_jwt"},
+        {"client_auth": "private_key_jwt", "private_key": KEY_FILE, "algorithm": "HS256", "client_secret": None},
+        {"client_auth": "private_key_jwt", "private_key": KEY_FILE, "algorithm": "none", "client_secret": None},
+        {"client_auth": "private_key_jwt", "private_key": KEY_FILE, "algorithm": "ES256"},
+        {"private_key": KEY_FILE},
+        {"client_secret": None},
+        {"client_auth": "private_key_jwt", "private_key": "made up", "algorithm": "ES256", "client_secret": None},
+    ],
+)
+async def test_ways_that_do_not_go_together(wrong: dict[str, Any]) -> None:
+    with pytest.raises(MalformedRequest):
+        async with setting(**wrong):
+            pass
 
 
 async def test_a_token_is_renewed_before_it_expires() -> None:
