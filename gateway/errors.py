@@ -5,6 +5,9 @@
      │   ├─ InvalidCitizenId         400  invalid_citizen_id
      │   └─ UnknownField             400  unknown_field
      ├─ InvalidToken                 401  invalid_token
+     │   └─ BoundToken               401  invalid_token        (with a challenge to prove the key, RFC 9449)
+     │       ├─ InvalidDpopProof     401  invalid_dpop_proof
+     │       └─ UseDpopNonce         401  use_dpop_nonce
      ├─ InsufficientScope            403  insufficient_scope
      ├─ Denied                       403  denied               (with reasons)
      ├─ NotFound                     404  not_found
@@ -129,6 +132,26 @@ class InvalidToken(GatewayError):
     code = "invalid_token"
     title_en = "The access token is missing or not valid"
     title_th = "ไม่มีโทเคนการเข้าถึง หรือโทเคนใช้ไม่ได้"
+
+
+class BoundToken(InvalidToken):
+    """The token is bound to a key (RFC 9449), and the request does not prove it: the challenge is DPoP's."""
+
+
+class InvalidDpopProof(BoundToken):
+    """The DPoP proof is missing, malformed, for something else, by another key, or used before. RFC 9449 s.7.1."""
+
+    code = "invalid_dpop_proof"
+    title_en = "The DPoP proof is not valid"
+    title_th = "หลักฐาน DPoP ใช้ไม่ได้"
+
+
+class UseDpopNonce(BoundToken):
+    """The DPoP proof carries no nonce of this gateway, or an old one. RFC 9449 sections 8 and 9."""
+
+    code = "use_dpop_nonce"
+    title_en = "The DPoP proof needs this gateway's nonce"
+    title_th = "หลักฐาน DPoP ต้องมี nonce ของเกตเวย์นี้"
 
 
 class InsufficientScope(GatewayError):

@@ -1,6 +1,6 @@
 """One exchange, from bytes to bytes. Every way in runs this, and nothing else asks a source.
 
-    1 identify   access token -> who calls
+    1 identify   access token, and what it is bound to -> who calls
     2 read       body -> question, strictly
     3 route      service -> schema, connector, metadata
     4 judge      facts -> decision, with reasons
@@ -24,8 +24,8 @@ from typing import Any
 
 from gateway.catalogue import require_open, with_hours
 from gateway.current import Current
-from gateway.errors import GatewayError, GatewayFailed, Moved, Overloaded
-from gateway.identity import Identity
+from gateway.errors import GatewayError, GatewayFailed, MalformedRequest, Moved, NotFound, Overloaded
+from gateway.identity import Identity, Presented, used_before
 from gateway.judgement import Judgement, Judging, refusal
 from gateway.model import Answer, Caller, Decision, Question, Receipt, new_id, now, timestamp
 from gateway.plugin import Ask, OutsideServiceHours, Record
@@ -34,7 +34,7 @@ from gateway.recording import Decided, Recording
 from gateway.release import Minimiser
 from gateway.seal import Sealed, Sealer
 from gateway.sources import Sources
-from gateway.store import QuotaSpent
+from gateway.store import AlreadyUsed, QuotaSpent
 
 ATTEMPTS = 8
 """How often a question is judged anew because the registers keep moving."""
@@ -42,11 +42,11 @@ ATTEMPTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as it came: the Authorization header, the caller's address, the body."""
+    """A request as it came: what it shows of its sender, the body, and the body's digest where it names one."""
 
-    authorization: str | None = field(repr=False)
-    address: str
+    sender: Presented
     body: bytes = field(repr=False)
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,13 @@ class Pipeline:
         """The sealed answer, or one of the errors of `gateway.errors` with the exchange's id on it."""
         exchange_id = new_id("ex")
         try:
-            caller = self._identify(incoming)  # 1
-            question = read_question(incoming.body, sandbox=self.sandbox)  # 2
-            decided = await self._decide(exchange_id, incoming, caller, question)  # 3, 4, 5
+            caller = self.identity.identify(incoming.sender, self.current.holding.directory, "exchange")  # 1
+            try:
+                question = read_question(incoming.body, sandbox=self.sandbox)  # 2
+                decided = await self._decide(exchange_id, incoming, caller, question)  # 3, 4, 5
+            except (MalformedRequest, NotFound):
+                await self.identity.spend(caller)  # there is no entry along with which its proof is used up
+                raise
             try:
                 record, source_us = await self._fetch(decided)  # 6
                 data = self.minimiser.minimise(  # 7
@@ -81,8 +85,8 @@ class Pipeline:
             except Exception as fault:  # ours; on record all the same
                 await self.recording.failed(decided, GatewayFailed())
                 raise GatewayFailed from fault
-            receipt = await self._release(decided, incoming, tuple(data), digest, source_us)  # 8
-            return self.sealer.seal(_answer(decided, record, data, receipt))  # 9
+            receipt = await self._release(decided, tuple(data), digest, source_us)  # 8
+            return self.sealer.seal(_answer(decided, record, data, receipt), request_digest=incoming.digest)  # 9
         except GatewayError as error:
             error.exchange_id = exchange_id
             raise
@@ -95,10 +99,6 @@ class Pipeline:
             question = replace(question, identifier_kind=known.identifier_kind)
         return (await self.judging.judge(holding, caller, question)).decision
 
-    def _identify(self, incoming: Incoming) -> Caller:
-        directory = self.current.holding.directory
-        return self.identity.identify(incoming.authorization, directory, incoming.address, "exchange")
-
     async def _decide(self, exchange_id: str, incoming: Incoming, caller: Caller, question: Question) -> Decided:
         """Stages 3 to 5, again if the registers or a quota moved in between."""
         for _ in range(ATTEMPTS):
@@ -106,8 +106,10 @@ class Pipeline:
             try:
                 decided = await self.recording.decided(exchange_id, caller, question, judgement, incoming.body)
             except Moved:
-                await self.current.refresh()
-                caller = self._identify(incoming)  # its key may be what was revoked
+                holding = await self.current.refresh()
+                self.identity.require_accepted(caller, holding.directory)  # its key may be what was revoked
+            except AlreadyUsed:
+                raise used_before() from None
             except QuotaSpent:
                 continue
             else:
@@ -138,9 +140,7 @@ class Pipeline:
             raise with_hours(closed, service) from None
         return record, round((clock() - begun) * 1e6)
 
-    async def _release(
-        self, decided: Decided, incoming: Incoming, fields: tuple[str, ...], digest: str, source_us: int
-    ) -> Receipt:
+    async def _release(self, decided: Decided, fields: tuple[str, ...], digest: str, source_us: int) -> Receipt:
         """`released` if what was decided still holds; else `withheld`, and the error that says why."""
         standing = decided.judgement
         against: GatewayError = _registers_keep_moving()
@@ -150,14 +150,14 @@ class Pipeline:
             except Moved:
                 await self.current.refresh()
             try:
-                standing = await self._judge_again(decided, incoming)
+                standing = await self._judge_again(decided)
             except GatewayError as now_against:
                 against = now_against
                 break
         await self.recording.withheld(decided, against)
         raise against
 
-    async def _judge_again(self, decided: Decided, incoming: Incoming) -> Judgement:
+    async def _judge_again(self, decided: Decided) -> Judgement:
         """What was decided, as it stands now; raises what by now stands against it."""
         first = decided.decision
         consent_id = first.consent_id or decided.question.consent_id
@@ -165,7 +165,7 @@ class Pipeline:
         judgement = await self.judging.judge(self.current.holding, decided.caller, same, standing=first)
         if not judgement.decision.permit:
             raise refusal(judgement.decision)
-        self._identify(incoming)
+        self.identity.require_accepted(decided.caller, self.current.holding.directory)
         return judgement
 
 

@@ -17,7 +17,7 @@ from gateway.judgement import Judgement
 from gateway.model import Caller, Decision, Question, Receipt, Service, bangkok_day, now
 from gateway.plugin import SourceFault
 from gateway.policy import Recorder
-from gateway.store import AlreadyClosed, Appended, Change, CloseExchange, OpenExchange, Reserve, Store
+from gateway.store import AlreadyClosed, Appended, Change, CloseExchange, Once, OpenExchange, Reserve, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,10 @@ class Recording:
     async def decided(
         self, exchange_id: str, caller: Caller, question: Question, judgement: Judgement, body: bytes
     ) -> Decided:
-        """`decided`, with quota and consent's use taken, or `refused`. Raises Moved, QuotaSpent, LogUnavailable."""
+        """`decided`, with quota and consent's use taken, or `refused`; the caller's proof is used up in any case.
+
+        Raises Moved, QuotaSpent, AlreadyUsed (the proof), LogUnavailable.
+        """
         await self.log.ready(now())
         decision, subject = judgement.decision, self.log.subject(question.identifier_kind.value, question.identifier)
         entry = self.log.decided(
@@ -67,6 +70,8 @@ class Recording:
             facts=self.recorder.snapshot(judgement.facts),
         )
         changes = self._taken(exchange_id, judgement) if decision.permit else []
+        if caller.proof is not None:
+            changes.append(Once(caller.proof.digest, caller.proof.expires))
         await self.store.append([entry], changes, judgement.revisions)
         return Decided(exchange_id, caller, question, subject, judgement)
 

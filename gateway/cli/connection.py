@@ -49,6 +49,12 @@ Plaintext = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+Dpop = Annotated[
+    bool,
+    typer.Option(
+        "--dpop", envvar="LINKAGE_DPOP", help="Bind tokens to a key of this run (RFC 9449).", rich_help_panel=_PANEL
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -71,11 +77,12 @@ def remote(command: Callable[Concatenate[Remote, P], None]) -> Callable[..., Non
         issuer: str,
         ca_file: Path | None,
         plaintext: bool,
+        dpop: bool,
         as_json: bool,
         **own: Any,
     ) -> None:
         def connected(screen: Screen) -> None:
-            with open_gateway(url, as_, key, issuer, ca_file, plaintext) as gateway:
+            with open_gateway(url, as_, key, issuer, ca_file, plaintext, dpop) as gateway:
                 command(Remote(gateway, screen, as_), **own)  # type: ignore[call-arg]
 
         _guarded(connected, Screen(as_json=as_json))
@@ -87,6 +94,7 @@ def remote(command: Callable[Concatenate[Remote, P], None]) -> Callable[..., Non
         "issuer": (Issuer, ""),
         "ca_file": (CaFile, None),
         "plaintext": (Plaintext, False),
+        "dpop": (Dpop, False),
         "as_json": (AsJson, False),
     }
     return _with_options(command, run, shared)
@@ -102,7 +110,13 @@ def local(command: Callable[Concatenate[Screen, P], None]) -> Callable[..., None
 
 
 def open_gateway(
-    url: str, as_: str, key: Path | None, issuer: str = "", ca_file: Path | None = None, plaintext: bool = False
+    url: str,
+    as_: str,
+    key: Path | None,
+    issuer: str = "",
+    ca_file: Path | None = None,
+    plaintext: bool = False,
+    dpop: bool = False,
 ) -> Gateway:
     """A client by the connection's options, or WrongUse that says what is missing."""
     if not as_:
@@ -113,7 +127,7 @@ def open_gateway(
             "name your key file: --key FILE, or LINKAGE_KEY_FILE (`linkage keys new` makes one)",
         )
     try:
-        return Gateway(url, as_, key, ca_file=ca_file, issuer=issuer or None, allow_plaintext=plaintext)
+        return Gateway(url, as_, key, ca_file=ca_file, issuer=issuer or None, allow_plaintext=plaintext, dpop=dpop)
     except ssl.SSLError:
         raise WrongUse("ไฟล์ใบรับรอง --ca-file ใช้ไม่ได้", "--ca-file holds no certificates in PEM form") from None
     except ValueError as error:

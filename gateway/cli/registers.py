@@ -138,6 +138,10 @@ def client_add(
     ] = None,
     clearance: Annotated[int | None, typer.Option(help="The classification it may see: 1 to 3.")] = None,
     cross_border: Annotated[bool, typer.Option("--cross-border", help="It runs outside Thailand (PDPA s.28).")] = False,
+    token_binding: Annotated[
+        Literal["dpop", "mtls", "any"] | None,
+        typer.Option(help="What its tokens must be bound to: a key (dpop), its certificate (mtls), or any of the two."),
+    ] = None,
 ) -> None:
     """ลงทะเบียนระบบ / Registers a client with its public keys."""
     body = {
@@ -146,8 +150,22 @@ def client_add(
         "title": {"th": title_th, "en": title_en},
         "keys": [read_public(path) for path in public_key],
         **given(scopes=scope, networks=network, clearance=clearance, cross_border=cross_border or None),
+        **given(token_binding=token_binding),
     }
     perform(remote, "client.add", body)
+
+
+@client.command("binding")
+@remote
+def client_binding(
+    remote: Remote,
+    id: Id,
+    to: Annotated[Literal["dpop", "mtls", "any", "none"], typer.Argument(help="As in `client add --token-binding`.")],
+    reason: Reason = None,
+) -> None:
+    """กำหนดให้โทเคนต้องผูกกับกุญแจหรือใบรับรอง / Says what a client's tokens must be bound to, from now on."""
+    bound = None if to == "none" else to
+    perform(remote, "client.binding", {"id": id, "token_binding": bound, **given(reason=reason)})
 
 
 @officer.command("add")

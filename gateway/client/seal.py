@@ -1,7 +1,7 @@
 """Checks an answer's seal: the gateway's signature (RFC 9421) over the status, the content's digest (RFC 9530)
-and the request's method and path.
+and the request's method, path and content. So it is the answer to this very question.
 
-1. `linkage` in Signature-Input names exactly the five components, `ed25519`, a key and a time close to now.
+1. `linkage` in Signature-Input names exactly the six components, `ed25519`, a key and a time close to now.
 2. Content-Digest's `sha-256` is that of the bytes that came.
 3. The signature base, built from what was sent and what came, verifies under that key.
 
@@ -27,7 +27,7 @@ from gateway.client.failures import UntrustedAnswer
 from gateway.keys import import_key
 
 LABEL = "linkage"
-COMPONENTS = ('"@status"', '"content-type"', '"content-digest"', '"@method";req', '"@path";req')
+COMPONENTS = ('"@status"', '"content-type"', '"content-digest"', '"@method";req', '"@path";req', '"content-digest";req')
 CLOCK_SECONDS = 300
 """How far the time of sealing may be from this machine's: as far as the token endpoint lets clocks differ."""
 
@@ -75,8 +75,13 @@ def read_seal(headers: httpx.Headers) -> Seal:
     )
 
 
-def check_seal(seal: Seal, key: Ed25519PublicKey, method: str, path: str, response: httpx.Response, now: float) -> None:
-    """Returns where the seal holds for `response` to `method` `path`, else UntrustedAnswer. `now`: Unix seconds."""
+def content_digest(content: bytes) -> str:
+    """The Content-Digest field of a body (RFC 9530)."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
+
+
+def check_seal(seal: Seal, key: Ed25519PublicKey, response: httpx.Response, now: float) -> None:
+    """Returns where the seal holds for `response` to its request, else UntrustedAnswer. `now`: Unix seconds."""
     if abs(now - seal.created) > CLOCK_SECONDS:
         raise UntrustedAnswer("the seal was not made just now: an old answer, or this machine's clock is wrong")
     if "content-encoding" in response.headers:
@@ -84,7 +89,7 @@ def check_seal(seal: Seal, key: Ed25519PublicKey, method: str, path: str, respon
     if not hmac.compare_digest(hashlib.sha256(response.content).digest(), seal.digest):
         raise UntrustedAnswer("the answer's content is not the one that was sealed")
     try:
-        key.verify(seal.signature, _signature_base(seal, method, path, response))
+        key.verify(seal.signature, _signature_base(seal, response))
     except InvalidSignature:
         raise UntrustedAnswer("the seal's signature does not hold") from None
 
@@ -104,14 +109,16 @@ def sealing_keys(jwks: Any) -> dict[str, Ed25519PublicKey]:
     return keys
 
 
-def _signature_base(seal: Seal, method: str, path: str, response: httpx.Response) -> bytes:
+def _signature_base(seal: Seal, response: httpx.Response) -> bytes:
     """RFC 9421 section 2.5: a line for each component in the order named, then the parameters as they came."""
+    request = response.request
     values: Mapping[str, str] = {
         '"@status"': str(response.status_code),
         '"content-type"': _field(response.headers, "content-type"),
         '"content-digest"': _field(response.headers, "content-digest"),
-        '"@method";req': method,
-        '"@path";req': path,
+        '"@method";req': request.method,
+        '"@path";req': request.url.raw_path.split(b"?")[0].decode("ascii"),
+        '"content-digest";req': _field(request.headers, "content-digest"),
     }
     lines = [f"{name}: {values[name]}" for name in seal.components]
     return "\n".join([*lines, f'"@signature-params": {seal.parameters}']).encode("ascii", "replace")

@@ -8,7 +8,7 @@ only in how they send and wait.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.client.answer import Answer, QuestionFields, SearchFields, answer_of, present
 from gateway.client.failures import NotForUrl, Problem, UnexpectedAnswer, UntrustedAnswer, problem_of
-from gateway.client.seal import check_seal, read_seal, sealing_keys
-from gateway.client.signing import ASSERTION_TYPE, assertion, signed_act
-from gateway.keys import import_key, read_key
+from gateway.client.seal import check_seal, content_digest, read_seal, sealing_keys
+from gateway.client.signing import ASSERTION_TYPE, assertion, dpop_proof, signed_act
+from gateway.keys import import_key, new_key, read_key
 from gateway.model import holds_citizen_id
 
 EARLY_SECONDS = 30.0
@@ -78,6 +78,7 @@ class Session:
         verify_answers: bool = True,
         allow_plaintext: bool = False,
         timeout: float = 60.0,
+        dpop: bool = False,
     ) -> None:
         self.url = _checked_url(url, allow_plaintext)
         self.client_id = client_id
@@ -88,6 +89,9 @@ class Session:
         self._pinned = gateway_keys is not None
         self._sealing: dict[str, Ed25519PublicKey] = sealing_keys(gateway_keys) if gateway_keys is not None else {}
         self._tokens: dict[str, Token] = {}
+        # The key that tokens are bound to lives as long as the session, and never leaves it.
+        self._proof_key = new_key("ES256") if dpop else None
+        self._nonce = ""
         self._timeout = httpx.Timeout(timeout, connect=10.0).as_dict()
 
     # Tokens ---------------------------------------------------------------------------------------------------
@@ -96,25 +100,24 @@ class Session:
         """Fetches the token that `step` asks for, unless another call has done so meanwhile."""
         if self._held(step.scope, step.stale) is not None:
             return
+        began = time.monotonic()
+        body = _read((yield from self._proven(lambda: self._token_request(step.scope))))
+        token, seconds = body.get("access_token"), body.get("expires_in")
+        if not isinstance(token, str) or not token.isascii() or not isinstance(seconds, int):
+            raise UnexpectedAnswer(200, "the token answer is not in the form of RFC 6749")
+        if self._proof_key is not None and str(body.get("token_type")).lower() != "dpop":
+            raise UnexpectedAnswer(200, "the token is not bound to this client's key")
+        self._tokens[step.scope] = Token(token, began + max(seconds - EARLY_SECONDS, seconds / 2))
+
+    def _token_request(self, scope: str) -> httpx.Request:
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion(self._key, self.client_id, self.issuer),
+            **({"scope": scope} if scope else {}),
         }
-        if step.scope:
-            form["scope"] = step.scope
-        began = time.monotonic()
-        response = yield self._request(
-            "POST",
-            "/oauth/token",
-            content=urlencode(form).encode(),
-            headers={"content-type": "application/x-www-form-urlencoded"},
-        )
-        body = _read(response)
-        token, seconds = body.get("access_token"), body.get("expires_in")
-        if not isinstance(token, str) or not token.isascii() or not isinstance(seconds, int):
-            raise UnexpectedAnswer(response.status_code, "the token answer is not in the form of RFC 6749")
-        self._tokens[step.scope] = Token(token, began + max(seconds - EARLY_SECONDS, seconds / 2))
+        headers = {"content-type": "application/x-www-form-urlencoded", **self._proof("POST", "/oauth/token", None)}
+        return self._request("POST", "/oauth/token", content=urlencode(form).encode(), headers=headers)
 
     def _held(self, scope: str, stale: str | None) -> str | None:
         names = [scope] if scope else list(self._tokens)
@@ -268,13 +271,30 @@ class Session:
         """Sends with a token, and once more with a new one where the gateway no longer takes the first."""
         content = None if body is None else orjson.dumps(body)
         token = yield from self._token(scope)
-        response = yield self._authorised(token, method, path, content)
+        response = yield from self._proven(lambda: self._authorised(token, method, path, content))
         if response.status_code == 401 and _code(response) == "invalid_token":
-            token = yield from self._token(scope, stale=token)
-            response = yield self._authorised(token, method, path, content)
+            fresh = yield from self._token(scope, stale=token)
+            response = yield from self._proven(lambda: self._authorised(fresh, method, path, content))
         if not response.is_success:
             raise problem_of(response)
         return response
+
+    def _proven(self, make: Callable[[], httpx.Request]) -> Flow[httpx.Response]:
+        """Sends the request; with DPoP once more where the gateway wants a newer nonce (RFC 9449 sections 8 and 9)."""
+        response = yield make()
+        if self._proof_key is not None:
+            self._nonce = response.headers.get("dpop-nonce", self._nonce)
+            if response.status_code in (400, 401) and _code(response) == "use_dpop_nonce":
+                response = yield make()
+                self._nonce = response.headers.get("dpop-nonce", self._nonce)
+        return response
+
+    def _proof(self, method: str, path: str, token: str | None) -> dict[str, str]:
+        """The DPoP header of one request, where tokens are bound."""
+        if self._proof_key is None:
+            return {}
+        url = self.issuer + path.partition("?")[0]
+        return {"dpop": dpop_proof(self._proof_key, method, url, token, self._nonce)}
 
     def _check(self, response: httpx.Response) -> Flow[str]:
         """Checks the answer's seal, with keys fetched anew where it names one that is not known yet."""
@@ -284,17 +304,16 @@ class Session:
         key = self._sealing.get(seal.key_id)
         if key is None:
             raise UntrustedAnswer("the answer is sealed with a key that is not the gateway's")
-        request = response.request
-        path = request.url.raw_path.split(b"?")[0].decode("ascii")
-        check_seal(seal, key, request.method, path, response, time.time())
+        check_seal(seal, key, response, time.time())
         return seal.key_id
 
     # Requests -------------------------------------------------------------------------------------------------
 
     def _authorised(self, token: str, method: str, path: str, content: bytes | None) -> httpx.Request:
-        headers = {"authorization": f"Bearer {token}"}
+        scheme = "Bearer" if self._proof_key is None else "DPoP"
+        headers = {"authorization": f"{scheme} {token}", **self._proof(method, path, token)}
         if content is not None:
-            headers["content-type"] = "application/json"
+            headers |= {"content-type": "application/json", "content-digest": content_digest(content)}
         return self._request(method, path, content=content, headers=headers)
 
     def _request(

@@ -1,10 +1,12 @@
-"""What a client or an operator signs with its own key: the assertion it shows for a token, and its acts."""
+"""What a client or an operator signs with its own keys: the assertion it shows for a token, proofs, its acts."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 import warnings
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,11 +25,14 @@ ASSERTION_SECONDS = 120
 warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
 
 
-def sign(key: Mapping[str, Any], typ: str, payload: Mapping[str, Any]) -> str:
-    """`payload` as a compact JWS (RFC 7515) by a private JWK: ES256 or EdDSA, as the key's type says."""
+def sign(key: Mapping[str, Any], typ: str, payload: Mapping[str, Any], **header: Any) -> str:
+    """`payload` as a compact JWS (RFC 7515) by a private JWK: ES256 or EdDSA, as the key's type says.
+
+    `header`: how the key is named, its `kid` unless something else is given.
+    """
     jwk = dict(key)
     algorithm = algorithm_of(jwk)
-    header = {"alg": algorithm, "kid": jwk["kid"], "typ": typ}
+    header = {"alg": algorithm, "typ": typ, **(header or {"kid": jwk["kid"]})}
     return jws.serialize_compact(header, orjson.dumps(payload), import_key(jwk), algorithms=[algorithm])
 
 
@@ -46,6 +51,17 @@ def assertion(key: Mapping[str, Any], client_id: str, issuer: str) -> str:
             "jti": secrets.token_urlsafe(24),
         },
     )
+
+
+def dpop_proof(key: Mapping[str, Any], method: str, url: str, token: str | None, nonce: str) -> str:
+    """A DPoP proof (RFC 9449 section 4.2) for one request, with `token` where it is one with a token."""
+    claims: dict[str, Any] = {"jti": secrets.token_urlsafe(16), "htm": method, "htu": url, "iat": int(time.time())}
+    if token is not None:
+        claims["ath"] = urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
+    if nonce:
+        claims["nonce"] = nonce
+    public = {name: key[name] for name in ("kty", "crv", "x", "y") if name in key}
+    return sign(key, "dpop+jwt", claims, jwk=public)
 
 
 def signed_act(key: Mapping[str, Any], operator: str, issuer: str, name: str, body: Mapping[str, Any]) -> str:

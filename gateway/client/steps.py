@@ -17,7 +17,8 @@ from gateway.client.session import Flow, Renew, T
 class Options(TypedDict, total=False):
     """`issuer`: what the gateway calls itself, where that is not the URL it is reached by. `gateway_keys`: its JWK
     set, pinned. `verify_answers`: False switches the seal's check off. `allow_plaintext`: http beyond loopback, for
-    where TLS ends elsewhere. `timeout`: seconds a call may wait for bytes.
+    where TLS ends elsewhere. `timeout`: seconds a call may wait for bytes. `dpop`: tokens are bound to a key of this
+    session's own (RFC 9449), so that nobody else can use one.
     """
 
     issuer: str | None
@@ -25,6 +26,7 @@ class Options(TypedDict, total=False):
     verify_answers: bool
     allow_plaintext: bool
     timeout: float
+    dpop: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def act(request: Request) -> Response:
         """Performs one act of governance, signed by its operator."""
-        caller = edge.caller(request, "admin")
+        caller = await edge.caller(request, "admin")
         signed = await form_of(request, edge.settings, ActRequest, limit=ACT_LIMIT)
         done = await edge.governance.act(caller, signed.act)
         receipt = {"log": done.receipt.log, "entry": done.receipt.entry, "index": done.receipt.index}
@@ -52,7 +52,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def register(request: Request, kind: Kind) -> Response:
         """Every record of a register, as stored, by id."""
-        caller = edge.caller(request, "admin")
+        caller = await edge.caller(request, "admin")
         if kind not in KINDS:
             raise NotFound("no register of this name", "ไม่มีทะเบียนชื่อนี้")
         records = edge.current.holding.registers.records[kind]
@@ -64,7 +64,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def record(request: Request, kind: Kind, record_id: RecordId) -> Response:
         """One record, as stored."""
-        caller = edge.caller(request, "admin")
+        caller = await edge.caller(request, "admin")
         found = edge.current.holding.registers.record(kind, record_id) if kind in KINDS else None
         if found is None or not may_see(caller, kind, found):
             raise NotFound("no record of this id", "ไม่พบรายการตามรหัสนี้")

@@ -52,7 +52,9 @@ _ASKS = {
         "description": (
             "Judged by the agreement, the purpose and the rules; only granted fields pass; the exchange is on "
             "record before the source is asked, and its outcome before the answer leaves. The answer is signed "
-            "(RFC 9421, label `linkage`). A repeated POST is a new exchange."
+            "(RFC 9421, label `linkage`). A repeated POST is a new exchange. A Content-Digest (RFC 9530, `sha-256` or "
+            "`sha-512`) is checked, here as wherever a body is read, and is then under the answer's signature. A "
+            "token that is bound to a key (RFC 9449) comes as `Authorization: DPoP`, with a proof in the header DPoP."
         ),
         **responses.takes(
             documents.QuestionBody,
@@ -69,7 +71,8 @@ _ASKS = {
             "The granted fields, sealed",
             headers={
                 "Content-Digest": "RFC 9530, `sha-256`.",
-                "Signature-Input": "RFC 9421: what the seal covers, by which key, when.",
+                "Signature-Input": "RFC 9421: what the seal covers, by which key, when. It covers the request's own "
+                'Content-Digest (`"content-digest";req`) where it had one: send it, and demand it.',
                 "Signature": "RFC 9421, Ed25519, by a key of /.well-known/jwks.json.",
             },
         )
@@ -95,7 +98,9 @@ _ASKS = {
 def application(edge: Edge, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The whole edge over one gateway."""
     exchange = ExchangeRoute(edge)
-    return Shield(routed(edge, exchange, lifespan), {("POST", "/v1/exchanges"): exchange})
+    return Shield(
+        routed(edge, exchange, lifespan), {("POST", "/v1/exchanges"): exchange}, nonce=edge.identity.proofs.nonce
+    )
 
 
 def routed(

@@ -34,26 +34,26 @@ def routes(edge: Edge) -> APIRouter:
     @router.get("/v1/services", responses=answers(ServiceList, "Every service offered") | refusals)
     async def services(request: Request) -> Response:
         """Every service offered, with its fields and how each is classified."""
-        edge.caller(request)
+        await edge.caller(request)
         held = edge.current.holding.services.values()
         return Json({"services": [describe(service) for service in sorted(held, key=lambda s: s.id)]})
 
     @router.get("/v1/services/{service_id}", responses=an_object("One service") | no_service)
     async def service(request: Request, service_id: ServiceId) -> Response:
         """One service, with its metadata and data dictionary."""
-        edge.caller(request)
+        await edge.caller(request)
         return Json(describe(service_of(service_id)))
 
     @router.get("/v1/services/{service_id}/schema", responses=an_object("A JSON Schema") | no_service)
     async def schema(request: Request, service_id: ServiceId) -> Response:
         """The service's JSON Schema 2020-12, each field annotated."""
-        edge.caller(request)
+        await edge.caller(request)
         return Json(dict(service_of(service_id).schema))
 
     @router.get("/v1/purposes", responses=answers(PurposeList, "Every purpose") | refusals)
     async def purposes(request: Request) -> Response:
         """Every purpose, its legal authority, and the paper documents it replaces."""
-        edge.caller(request)
+        await edge.caller(request)
         records = edge.current.holding.registers.records["purpose"].values()
         keys = ("code", "title", "authority", "replaces", "status")
         return Json({"purposes": [{key: record[key] for key in keys} for record in records]})
@@ -61,7 +61,7 @@ def routes(edge: Edge) -> APIRouter:
     @router.get("/v1/agreements", responses=answers(AgreementList, "One's own agreements") | refusals)
     async def agreements(request: Request) -> Response:
         """The agreements in which the caller's agency is consumer (itself or by a group) or source."""
-        caller = edge.caller(request)
+        caller = await edge.caller(request)
         registers = edge.current.holding.registers
         agency = registers.agencies.get(caller.agency)
         groups = agency.groups if agency else frozenset()

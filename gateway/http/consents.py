@@ -103,7 +103,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def give(request: Request) -> Response:
         """Takes a citizen's consent, as a collector that the agreement's term names."""
-        caller = edge.caller(request, "consent")
+        caller = await edge.caller(request, "consent")
         form = await counted(request, form_of(request, edge.settings, GiveConsent, limit=GIVE_LIMIT))
         given = await counted(request, edge.consenting.give(caller, form))
         return Json(given.as_json(), 201)
@@ -115,7 +115,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def search(request: Request) -> Response:
         """A citizen's consents as far as they concern the caller. Each look is itself an entry in the log."""
-        caller = edge.caller(request, "consent")
+        caller = await edge.caller(request, "consent")
         form = await counted(request, form_of(request, edge.settings, ConsentSearch))
         found = await counted(request, edge.consenting.search(caller, form.citizen_id, form.reason))
         return Json({"consents": found})
@@ -156,7 +156,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def view(request: Request, consent_id: ConsentId) -> Response:
         """One consent, for its consumer, collector and source."""
-        caller = edge.caller(request, "consent")
+        caller = await edge.caller(request, "consent")
         return Json(await edge.consenting.view(caller, consent_id))
 
     changed = answers(ConsentChanged, "Done, and on record")
@@ -193,6 +193,6 @@ def _change_route(router: APIRouter, edge: Edge, verb: str) -> None:
         openapi_extra=takes(ChangeConsent, _WHY),
     )
     async def change(request: Request, consent_id: ConsentId) -> Response:
-        caller = edge.caller(request, "consent")
+        caller = await edge.caller(request, "consent")
         form = await form_of(request, edge.settings, ChangeConsent)
         return Json((await edge.consenting.change(caller, consent_id, kind, form.reason)).as_json())

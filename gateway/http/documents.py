@@ -100,7 +100,7 @@ class TokenBody(Document):
     """An access token (RFC 6749 section 5.1), an ES256 JWT (RFC 9068)."""
 
     access_token: str
-    token_type: Literal["Bearer"]
+    token_type: Literal["Bearer", "DPoP"]
     expires_in: int
     scope: str
 

@@ -12,7 +12,7 @@ from gateway.exchangelog import ExchangeLog, ExchangeSearch
 from gateway.exchangelog.checkpoints import Checkpoints
 from gateway.exchangelog.published import Published
 from gateway.governance import Governance
-from gateway.http.reading import address_of
+from gateway.http.reading import presented
 from gateway.http.turned_away import TurnedAway
 from gateway.identity import Identity
 from gateway.keys import Keys
@@ -42,11 +42,9 @@ class Edge:
     turned_away: TurnedAway
     metrics: Metrics
 
-    def caller(self, request: Request, scope: str | None = None) -> Caller:
-        """Who calls, by the request's token; InvalidToken or InsufficientScope."""
-        return self.identity.identify(
-            request.headers.get("authorization"),
-            self.current.holding.directory,
-            address_of(request, self.settings),
-            scope,
-        )
+    async def caller(self, request: Request, scope: str | None = None) -> Caller:
+        """Who calls, by the request's token and its proof; InvalidToken or InsufficientScope."""
+        sender = presented(request, self.settings)
+        caller = self.identity.identify(sender, self.current.holding.directory, scope)
+        await self.identity.spend(caller)
+        return caller

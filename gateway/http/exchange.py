@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.errors import GatewayError, GatewayFailed, LogUnavailable, Overloaded
 from gateway.http.edge import Edge
 from gateway.http.problems import render
-from gateway.http.reading import address_of, body_of
+from gateway.http.reading import address_of, body_of, content_digest, presented
 from gateway.observe import logger
 from gateway.pipeline import Incoming
 from gateway.seal import Sealed
@@ -21,6 +21,8 @@ from gateway.seal import Sealed
 TURNED_AWAY = frozenset(
     (
         "invalid_token",
+        "invalid_dpop_proof",
+        "use_dpop_nonce",
         "insufficient_scope",
         "malformed_request",
         "invalid_citizen_id",
@@ -52,8 +54,8 @@ class ExchangeRoute:
         edge, begun, code = self._edge, time.perf_counter(), "ok"
         try:
             body = await body_of(request, edge.settings)  # a body that is slow to come takes no one's place
-            address = address_of(request, edge.settings)
-            sealed = await self._exchange(Incoming(request.headers.get("authorization"), address, body))
+            incoming = Incoming(presented(request, edge.settings), body, content_digest(request))
+            sealed = await self._exchange(incoming)
             return Response(sealed.body, 200, sealed.headers)
         except GatewayError as error:
             code = error.code

@@ -51,7 +51,7 @@ def routes(edge: Edge) -> APIRouter:
         No source is asked, nothing is recorded and no quota is used. A client may have its own questions explained;
         an operator those of a client: an owner where the agency is the client's or the service's.
         """
-        caller = edge.caller(request)
+        caller = await edge.caller(request)
         if not caller.scopes & {"exchange", "admin", "audit"}:
             raise InsufficientScope(
                 "this needs the scope exchange, admin or audit", "ต้องมีขอบเขตสิทธิ์ exchange admin หรือ audit"
@@ -71,7 +71,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def facts(request: Request) -> Response:
         """Recorded decisions and the facts that they rest on, to try draft rules on. Each page is itself an entry."""
-        caller = edge.caller(request, "audit")
+        caller = await edge.caller(request, "audit")
         wanted = await form_of(request, edge.settings, FactsRequest)
         moment = now()
         await edge.log.ready(moment)

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from gateway.errors import GatewayError, LogUnavailable, OAuthError, Overloaded
 from gateway.http.documents import OAuthProblem, TokenBody
 from gateway.http.edge import Edge
-from gateway.http.reading import FORM, address_of, body_of
+from gateway.http.reading import FORM, address_of, body_of, presented
 from gateway.http.responses import LOG, answers, problems
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -44,6 +44,8 @@ def metadata(issuer: str) -> dict[str, Any]:
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "EdDSA"],
+        "dpop_signing_alg_values_supported": ["ES256", "EdDSA"],
+        "tls_client_certificate_bound_access_tokens": True,
         "scopes_supported": ["admin", "audit", "consent", "exchange"],
     }
 
@@ -61,7 +63,10 @@ def routes(edge: Edge) -> APIRouter:
         openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": _FORM}}}},
     )
     async def token(request: Request) -> Response:
-        """Client credentials with private_key_jwt: an assertion in, an access token of ten minutes out."""
+        """Client credentials with private_key_jwt: an assertion in, an access token of ten minutes out.
+
+        With a DPoP proof (RFC 9449) the token is bound to its key, with a client certificate to that (RFC 8705).
+        """
         address = address_of(request, edge.settings)
         try:
             parameters = _parameters(await body_of(request, edge.settings, media=FORM))
@@ -70,7 +75,7 @@ def routes(edge: Edge) -> APIRouter:
                 parameters["client_assertion"],
                 parameters.get("scope"),
                 edge.current.holding.directory,
-                address,
+                presented(request, edge.settings),
                 parameters.get("client_id"),
             )
         except OAuthError:

@@ -34,7 +34,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def subject(request: Request) -> Response:
         """Every access about one person, for an answer under PDPA s.30; a DPO of an agency is told of its own."""
-        caller = edge.caller(request, "audit")
+        caller = await edge.caller(request, "audit")
         wanted = await form_of(request, edge.settings, SubjectReport)
         person = _person(edge, wanted)
         await record_report(edge, caller, "subject", {**span_of(wanted), "reason": wanted.reason}, person)
@@ -54,7 +54,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def pseudonym(request: Request) -> Response:
         """How the log knows a person: what the register of rights requests names them by."""
-        caller = edge.caller(request, "audit")
+        caller = await edge.caller(request, "audit")
         wanted = await form_of(request, edge.settings, Person)
         person = _person(edge, wanted)
         await record_report(edge, caller, "pseudonym", {"reason": wanted.reason}, person)
@@ -75,7 +75,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def breached(request: Request) -> Response:
         """Whose data left through a client, an officer or a consumer in a time: what the 72-hour notice needs."""
-        caller = edge.caller(request, "audit")
+        caller = await edge.caller(request, "audit")
         wanted = await form_of(request, edge.settings, BreachReport)
         equals = {name: v for name in ("client", "officer", "consumer") if (v := getattr(wanted, name)) is not None}
         if not equals.keys() & {"client", "consumer"}:

@@ -7,7 +7,7 @@ words. What is not one of ours becomes `gateway_failed`, and only its kind and p
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import (
+    BoundToken,
     Denied,
     GatewayError,
     GatewayFailed,
@@ -31,6 +32,7 @@ from gateway.errors import (
 from gateway.observe import logger
 
 PROBLEM = "application/problem+json"
+_ALGORITHMS = "ES256 EdDSA"
 
 
 def render(error: GatewayError) -> Response:
@@ -55,7 +57,11 @@ def render(error: GatewayError) -> Response:
     headers = {"cache-control": "no-store"}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
-    if isinstance(error, InvalidToken | InsufficientScope):
+    if isinstance(error, BoundToken):
+        headers["www-authenticate"] = f'DPoP error="{error.code}", algs="{_ALGORITHMS}"'
+    elif isinstance(error, InvalidToken):
+        headers["www-authenticate"] = f'Bearer error="{error.code}", DPoP algs="{_ALGORITHMS}"'
+    elif isinstance(error, InsufficientScope):
         headers["www-authenticate"] = f'Bearer error="{error.code}"'
     if isinstance(error, MethodNotAllowed) and error.detail_en:
         headers["allow"] = error.detail_en
@@ -85,31 +91,39 @@ class Shield:
     """The outermost layer: nothing escapes to the server, whose log would quote it.
 
     `short_cuts`: (method, path) -> an application that is called at once, past the framework's own layers
-    (some 60 µs a call); it renders its own errors.
+    (some 60 µs a call); it renders its own errors. `nonce`: the DPoP nonce of now, that every answer to a request
+    with a proof tells (RFC 9449 section 8.2), so that the next proof has a fresh one.
     """
 
-    def __init__(self, app: ASGIApp, short_cuts: Mapping[tuple[str, str], ASGIApp]) -> None:
+    def __init__(
+        self, app: ASGIApp, short_cuts: Mapping[tuple[str, str], ASGIApp], *, nonce: Callable[[], str]
+    ) -> None:
         self._app = app
         self._short_cuts = short_cuts
+        self._nonce = nonce
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes everything on; answers 500 where something fell through and nothing was sent yet."""
-        started = False
+        started = proves = False
 
         async def watch(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                started = True
+                if proves:
+                    message["headers"] = [*message["headers"], (b"dpop-nonce", self._nonce().encode())]
             await send(message)
 
         app = self._app
         if scope["type"] == "http":
             app = self._short_cuts.get((scope["method"], scope["path"]), app)
+            proves = any(name == b"dpop" for name, _ in scope["headers"])
         try:
             await app(scope, receive, watch)
         except Exception as error:
             logger.error("gateway_failed", kind=type(error).__name__, at=_place(error))
             if scope["type"] == "http" and not started:
-                await render(GatewayFailed())(scope, receive, send)
+                await render(GatewayFailed())(scope, receive, watch)
 
 
 def _place(error: BaseException) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import ipaddress
+import re
+from base64 import b64decode, urlsafe_b64encode
 from functools import lru_cache
 from typing import TypeVar
 
@@ -11,16 +15,22 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import MalformedRequest, RequestTimeout, TooLarge, UnsupportedMediaType
+from gateway.identity import Presented
 from gateway.questions import mistakes, read_object
 from gateway.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+_DIGEST = re.compile(r"([a-z][a-z0-9-]*)=(:[A-Za-z0-9+/]*={0,2}:)", re.ASCII)
+_DIGESTS = {"sha-256": "sha256", "sha-512": "sha512"}
 
 
 async def body_of(request: Request, settings: Settings, *, media: str = JSON, limit: int | None = None) -> bytes:
-    """The whole body. Raises UnsupportedMediaType, TooLarge, RequestTimeout, MalformedRequest."""
+    """The whole body, which is what its Content-Digest says where it has one.
+
+    Raises UnsupportedMediaType, TooLarge, RequestTimeout, MalformedRequest.
+    """
     limit = limit or settings.max_body
     headers = request.headers
     kind, _, parameters = headers.get("content-type", "").partition(";")
@@ -40,7 +50,44 @@ async def body_of(request: Request, settings: Settings, *, media: str = JSON, li
         raise RequestTimeout from None
     except ClientDisconnect:
         raise MalformedRequest("the request ended early", "คำขอสิ้นสุดก่อนกำหนด") from None
-    return bytes(body)
+    whole = bytes(body)
+    digest = content_digest(request)
+    if digest is not None:
+        _require_digest(digest, whole)
+    return whole
+
+
+def content_digest(request: Request) -> str | None:
+    """The request's Content-Digest field (RFC 9530), its lines joined as RFC 9421 section 2.1 joins them."""
+    lines = request.headers.getlist("content-digest")
+    return ", ".join(line.strip() for line in lines) if lines else None
+
+
+def _require_digest(field: str, body: bytes) -> None:
+    """MalformedRequest unless the field names sha-256 or sha-512, and whichever it names are this body's."""
+    members = [_DIGEST.fullmatch(member.strip()) for member in field.split(",")]
+    given = [(found[1], found[2]) for found in members if found is not None and found[1] in _DIGESTS]
+    if None in members or not given:
+        raise MalformedRequest(
+            "Content-Digest is not as RFC 9530 has it, with sha-256 or sha-512",
+            "Content-Digest ต้องเป็นไปตาม RFC 9530 และใช้ sha-256 หรือ sha-512",
+        )
+    for name, value in given:
+        if not hmac.compare_digest(_bytes(value), hashlib.new(_DIGESTS[name], body).digest()):
+            raise MalformedRequest(
+                "the body is not the one that Content-Digest was made of: it was changed on its way",
+                "เนื้อหาไม่ตรงกับ Content-Digest อาจถูกแก้ไขระหว่างทาง",
+            )
+
+
+def _bytes(value: str) -> bytes:
+    """A Byte Sequence of RFC 9651 (`:base64:`); empty where it is not one."""
+    if len(value) < 2 or value[0] != ":" or value[-1] != ":":
+        return b""
+    try:
+        return b64decode(value[1:-1], validate=True)
+    except ValueError:
+        return b""
 
 
 def _utf8(parameters: str) -> bool:
@@ -55,6 +102,35 @@ async def form_of(request: Request, settings: Settings, model: type[M], *, limit
         return model.model_validate(value)
     except ValidationError as error:
         raise MalformedRequest(*mistakes(error)) from None
+
+
+def presented(request: Request, settings: Settings) -> Presented:
+    """What the request shows of its sender. MalformedRequest for a proxy's Client-Cert that cannot be read."""
+    headers, raw_path = request.headers, request.scope.get("raw_path")
+    return Presented(
+        authorization=headers.get("authorization"),
+        address=address_of(request, settings),
+        method=request.method,
+        path=raw_path.decode("latin-1") if raw_path else request.scope["path"],
+        proofs=tuple(headers.getlist("dpop")),
+        certificate=_certificate(request, settings) if settings.trusted_proxies else None,
+    )
+
+
+def _certificate(request: Request, settings: Settings) -> str | None:
+    """The hash of the client certificate that the proxy in front has checked (RFC 9440), base64url.
+
+    Anyone can send the header: it counts only on a connection from a trusted proxy, which has to take a caller's
+    own away. From anywhere else it is as if it were not there.
+    """
+    lines = request.headers.getlist("client-cert")
+    peer = _address(request.client.host if request.client else "") or ""
+    if not lines or not _within(peer, tuple(settings.trusted_proxies)):
+        return None
+    certificate = _bytes(lines[0].strip()) if len(lines) == 1 else b""
+    if not certificate:
+        raise MalformedRequest("Client-Cert is not one certificate as RFC 9440 has it", "ส่วนหัว Client-Cert ไม่ถูกต้อง")
+    return urlsafe_b64encode(hashlib.sha256(certificate).digest()).rstrip(b"=").decode()
 
 
 def address_of(request: Request, settings: Settings) -> str:

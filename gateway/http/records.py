@@ -39,7 +39,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def exchange(request: Request, exchange_id: ExchangeId) -> Response:
         """One exchange, for the consumer that asked and the source that was asked."""
-        caller = edge.caller(request)
+        caller = await edge.caller(request)
         found = await edge.search.one(exchange_id)
         if not caller.agency or caller.agency not in (found["consumer"], found["source"]):
             raise NotFound("no exchange of this id", "ไม่พบรายการแลกเปลี่ยนตามรหัสนี้")
@@ -53,7 +53,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def search(request: Request) -> Response:
         """Exchanges by time, party, service, purpose, case, outcome, agreement or person."""
-        caller = edge.caller(request, "audit")
+        caller = await edge.caller(request, "audit")
         try:
             wanted = await form_of(request, edge.settings, SearchRequest)
             query = _query(edge, wanted)
@@ -71,7 +71,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def contents(request: Request, exchange_id: ExchangeId) -> Response:
         """One exchange with what its entries hold."""
-        caller = edge.caller(request, "audit")
+        caller = await edge.caller(request, "audit")
         found = await edge.search.one(exchange_id)
         await _record(edge, caller, None, exchange_id)
         entries = [entry for one in found["entries"] for entry in await edge.log.entries(one["index"], 1)]
@@ -88,7 +88,7 @@ def routes(edge: Edge) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
         """The log's entries of every kind, with their contents."""
-        caller = edge.caller(request, "audit")
+        caller = await edge.caller(request, "audit")
         await _record(edge, caller, None)
         found = await edge.log.entries(after, limit)
         return Json({"entries": found, "next": found[-1]["index"] + 1 if len(found) == limit else None})

@@ -43,7 +43,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def disclosures(request: Request) -> Response:
         """A source's own register of who was given its data (Official Information Act; PDPA s.27)."""
-        caller = edge.caller(request)
+        caller = await edge.caller(request)
         wanted = await form_of(request, edge.settings, DisclosureSearch)
         source = wanted.source or caller.agency
         if not caller.agency and "audit" not in caller.scopes:
@@ -68,7 +68,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def ropa(request: Request) -> Response:
         """An agency's record of processing activities, as far as this gateway knows it (PDPA s.39)."""
-        caller = _governing(edge, request)
+        caller = await _governing(edge, request)
         wanted = await form_of(request, edge.settings, RopaReport)
         holding = edge.current.holding
         if caller.agency and caller.agency != wanted.agency:
@@ -91,7 +91,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def proposed(request: Request) -> Response:
         """How long each proposal of an agreement waited for its source, and each refusal with its ground."""
-        caller = _governing(edge, request)
+        caller = await _governing(edge, request)
         wanted = await form_of(request, edge.settings, ProposalsReport)
         if caller.agency and wanted.agency not in (None, caller.agency):
             raise not_yours()
@@ -105,7 +105,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def acts(request: Request, kind: Kind, record_id: RecordId) -> Response:
         """The acts that made a record what it is, as their operators signed them, with their entries in the log."""
-        caller = edge.caller(request, "admin")
+        caller = await edge.caller(request, "admin")
         record = edge.current.holding.registers.record(kind, record_id) if kind in KINDS else None
         if record is None or not may_see(caller, kind, record):
             raise NotFound("no record of this id", "ไม่พบรายการตามรหัสนี้")
@@ -131,9 +131,9 @@ def _act(entry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _governing(edge: Edge, request: Request) -> Caller:
+async def _governing(edge: Edge, request: Request) -> Caller:
     """An operator of any role."""
-    caller = edge.caller(request)
+    caller = await edge.caller(request)
     if not caller.scopes & {"admin", "audit"}:
         raise scope_needed("admin or audit")
     return caller

@@ -16,6 +16,7 @@ from gateway.errors import (
     GatewayError,
     GatewayFailed,
     InsufficientScope,
+    InvalidDpopProof,
     InvalidToken,
     LogUnavailable,
     MalformedRequest,
@@ -27,14 +28,15 @@ from gateway.errors import (
     RequestTimeout,
     TooLarge,
     UnsupportedMediaType,
+    UseDpopNonce,
 )
 from gateway.http.problems import PROBLEM, render
 
 Responses = dict[int | str, dict[str, Any]]
 
-TOKEN = (InvalidToken,)
+TOKEN = (InvalidToken, InvalidDpopProof, UseDpopNonce)
 """Any route that wants a token."""
-SCOPE = (InvalidToken, InsufficientScope)
+SCOPE = (*TOKEN, InsufficientScope)
 """Any route that wants a token of a certain scope."""
 BODY = (MalformedRequest, RequestTimeout, TooLarge, UnsupportedMediaType)
 """Any route that reads a JSON body."""
@@ -138,6 +140,10 @@ def takes(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
 
 
 def _headers(kind: type[GatewayError]) -> dict[str, Any]:
+    if kind is UseDpopNonce:
+        return {
+            "DPoP-Nonce": {"description": "For the next proof; on every answer to one.", "schema": {"type": "string"}}
+        }
     if kind is InvalidToken:
         return {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}}
     if kind is InsufficientScope:

@@ -78,7 +78,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def proof(request: Request, exchange_id: ExchangeId) -> Response:
         """That the exchange is in the log, for its consumer, its source and an auditor, with what they may see."""
-        caller = edge.caller(request)
+        caller = await edge.caller(request)
         found = await edge.search.one(exchange_id)
         if not _audits(caller) and (not caller.agency or caller.agency not in (found["consumer"], found["source"])):
             raise NotFound("no exchange of this id", "ไม่พบรายการแลกเปลี่ยนตามรหัสนี้")

@@ -1,6 +1,6 @@
 """The words of the gateway as frozen values, with no I/O. What is personal never shows in a repr."""
 
-from gateway.model.exchange import Answer, Caller, Decision, Facts, Question, Receipt
+from gateway.model.exchange import Answer, Caller, Decision, Facts, Proof, Question, Receipt
 from gateway.model.identifiers import (
     BANGKOK,
     CODE,
@@ -44,6 +44,7 @@ __all__ = [
     "Officer",
     "Operator",
     "Outage",
+    "Proof",
     "Purpose",
     "Question",
     "Receipt",

@@ -14,6 +14,16 @@ from gateway.model.service import Service
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """A DPoP proof (RFC 9449) that a call came with, to be used once: its keyed digest (32 bytes), and until when
+    (epoch seconds) it has to be remembered.
+    """
+
+    digest: bytes = field(repr=False)
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who holds the token: a client of an agency, or an operator. `key_id` is the key it proved itself with."""
 
@@ -24,6 +34,7 @@ class Caller:
     scopes: frozenset[str]
     key_id: str
     address: str = ""
+    proof: Proof | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

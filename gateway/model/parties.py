@@ -24,7 +24,8 @@ class Client:
 
     `keys`: its public JWKs, each with `kid`; `revoked_kids` no longer count. `networks`: CIDR blocks it may
     call from (empty: any). `clearance`: the classification level (1 to 3) it may see. `cross_border`: it
-    runs outside Thailand (PDPA s.28). `bound_tokens_only`: it must use sender-constrained tokens.
+    runs outside Thailand (PDPA s.28). `token_binding`: what its tokens must be bound to: `dpop` (a key, RFC 9449),
+    `mtls` (its certificate, RFC 8705), `any` of the two, or empty.
     """
 
     id: str
@@ -38,7 +39,7 @@ class Client:
     networks: tuple[str, ...] = ()
     clearance: int = 2
     cross_border: bool = False
-    bound_tokens_only: bool = False
+    token_binding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ _UNREAD: dict[type, dict[str, Any]] = {
         "scopes": frozenset(),
         "revoked_kids": frozenset(),
         "networks": (),
-        "bound_tokens_only": False,
+        "token_binding": "",
     },
     Purpose: {**_TITLES, "authority_en": "", "authority_th": "", "replaces": ()},
     FieldInfo: {**_TITLES, "name": "", "tgix": ""},

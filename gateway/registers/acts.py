@@ -26,6 +26,7 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "group.join": party_acts.membership,
     "group.leave": party_acts.membership,
     "client.add": party_acts.add_client,
+    "client.binding": party_acts.bind_tokens,
     "client.key.add": party_acts.client_key,
     "client.key.revoke": party_acts.client_key,
     "client.suspend": party_acts.switch_client,

@@ -18,6 +18,8 @@ from gateway.registers.rights_forms import AddRightsRequest, AnswerRightsRequest
 from gateway.values import LAST_YEAR, Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
 
 Scope = Literal["exchange", "consent"]
+Binding = Literal["dpop", "mtls", "any"]
+"""What a client's tokens must be bound to: a key (RFC 9449), its certificate (RFC 8705), or either."""
 
 
 class Jwk(Form):
@@ -101,6 +103,7 @@ class AddClient(Form):
     networks: list[str] = Field(default_factory=list, max_length=64)
     clearance: int = Field(2, ge=1, le=3)
     cross_border: bool = False
+    token_binding: Binding | None = None
 
     @field_validator("networks")
     @classmethod
@@ -109,6 +112,14 @@ class AddClient(Form):
             return [str(ipaddress.ip_network(block, strict=False)) for block in value]
         except ValueError:
             raise ValueError("each network is a CIDR block") from None
+
+
+class BindTokens(Form):
+    """client.binding: what the client's tokens must be bound to from now on; null: nothing"""
+
+    id: Id
+    token_binding: Binding | None
+    reason: Text | None = None
 
 
 class AddKey(Form):
@@ -274,6 +285,7 @@ FORMS: dict[str, type[Form]] = {
     "group.join": Membership,
     "group.leave": Membership,
     "client.add": AddClient,
+    "client.binding": BindTokens,
     "client.key.add": AddKey,
     "client.key.revoke": RevokeKey,
     "client.suspend": Named,

@@ -91,6 +91,15 @@ def switch_client(act: Act, book: Book) -> Record:
     return switched(act, record, target(act))
 
 
+def bind_tokens(act: Act, book: Book) -> Record:
+    form = as_form(act, forms.BindTokens)
+    record = existing(book, "client", form.id)
+    require_owner(act, record["agency"], or_admin=True)
+    if record.get("token_binding") == form.token_binding:
+        raise Conflict("its tokens are bound so already", "โทเคนผูกไว้เช่นนั้นอยู่แล้ว")
+    return changed_record(act, record, token_binding=form.token_binding, reason=form.reason)
+
+
 def _key_holder(act: Act) -> str:
     return act.form.id if isinstance(act.form, forms.AddKey) else as_form(act, forms.RevokeKey).id
 

@@ -135,6 +135,7 @@ def _client(body: Record) -> Client:
         networks=tuple(body["networks"]),
         clearance=body["clearance"],
         cross_border=body["cross_border"],
+        token_binding=body.get("token_binding") or "",
     )
 
 

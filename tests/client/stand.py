@@ -22,6 +22,7 @@ from gateway.keys import import_key, new_key, public_key
 
 URL = "https://gateway.example.go.th"
 CITIZEN = "9100000000011"
+COVERED = ("@status", "content-type", "content-digest", '"@method";req', '"@path";req')
 QUESTION: Any = {"service": "dopa.person.v1", "purpose": "welfare.old-age-allowance", "citizen_id": CITIZEN}
 
 
@@ -79,7 +80,10 @@ class Stand:
             key_id=self.seal_key["kid"],
             label="linkage",
             created=datetime.fromtimestamp(self.created or int(time.time()), UTC),
-            covered_component_ids=("@status", "content-type", "content-digest", '"@method";req', '"@path";req'),
+            covered_component_ids=(
+                *COVERED,
+                *(('"content-digest";req',) if "content-digest" in request.headers else ()),
+            ),
             use_existing_digest=True,
         )
         return response

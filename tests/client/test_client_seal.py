@@ -99,8 +99,35 @@ def test_an_old_answer_is_thrown_away(client: Any, stand: Stand) -> None:
 
 
 def test_another_paths_answer_is_thrown_away(client: Any, stand: Stand) -> None:
-    stand.answer = lambda request: stand.sealed(httpx.Request("POST", f"{URL}/v1/elsewhere", content=request.content))
+    stand.answer = lambda request: stand.sealed(
+        httpx.Request("POST", f"{URL}/v1/elsewhere", content=request.content, headers=request.headers)
+    )
     with pytest.raises(UntrustedAnswer):
+        client().exchange(**QUESTION)
+
+
+def test_the_fresh_answer_to_another_question_of_ones_own_is_thrown_away(client: Any, stand: Stand) -> None:
+    kept: list[httpx.Response] = []
+
+    def earlier(request: httpx.Request) -> httpx.Response:
+        kept.append(stand.sealed(request))
+        return httpx.Response(200, headers=kept[0].headers, content=kept[0].content)
+
+    stand.answer = earlier
+    gateway = client()
+    assert gateway.exchange(**QUESTION)
+    assert gateway.exchange(**QUESTION)  # the same question: the same content
+    with pytest.raises(UntrustedAnswer):
+        gateway.exchange(**{**QUESTION, "citizen_id": "9100000000029"})
+
+
+def test_a_seal_that_does_not_cover_the_question_is_thrown_away(client: Any, stand: Stand) -> None:
+    def uncovered(request: httpx.Request) -> httpx.Response:
+        headers = {name: value for name, value in request.headers.items() if name != "content-digest"}
+        return stand.sealed(httpx.Request(request.method, request.url, content=request.content, headers=headers))
+
+    stand.answer = uncovered
+    with pytest.raises(UntrustedAnswer, match="cover"):
         client().exchange(**QUESTION)
 
 

@@ -14,7 +14,7 @@ from joserfc import jwt
 
 from gateway.client.signing import signed_act
 from gateway.errors import InsufficientScope, InvalidToken
-from gateway.identity import TOKEN_SECONDS, Directory, Identity
+from gateway.identity import TOKEN_SECONDS, Directory, Identity, Presented
 from gateway.keys import Keys, import_key, new_key, public_key, write_key
 from gateway.model import Client, Operator
 from gateway.store import Store
@@ -211,9 +211,11 @@ def access_token(keys: Keys, key: dict[str, Any] | None = None, typ: str = "at+j
 
 def test_a_token_made_by_hand_is_good(keys: Keys, identity: Identity) -> None:
     for _ in range(2):  # checked, then remembered
-        caller = identity.identify(f"Bearer {access_token(keys)}", DIRECTORY, "127.0.0.1", "exchange")
+        caller = identity.identify(Presented(f"Bearer {access_token(keys)}", "127.0.0.1"), DIRECTORY, "exchange")
         assert (caller.id, caller.agency, caller.kind, caller.key_id) == ("c", "a", "client", "k1")
-    operator = identity.identify(f"Bearer {access_token(keys, sub='o', scope='admin')}", DIRECTORY, "", "admin")
+    operator = identity.identify(
+        Presented(f"Bearer {access_token(keys, sub='o', scope='admin')}", ""), DIRECTORY, "admin"
+    )
     assert (operator.kind, operator.role) == ("operator", "admin")
 
 
@@ -238,28 +240,28 @@ def test_a_token_that_is_expired_or_anothers(keys: Keys, identity: Identity, cha
     bad = access_token(keys, **change)
     for _ in range(2):
         with pytest.raises(InvalidToken):
-            identity.identify(f"Bearer {bad}", DIRECTORY, "127.0.0.1", None)
+            identity.identify(Presented(f"Bearer {bad}", "127.0.0.1"), DIRECTORY, None)
 
 
 def test_a_token_by_another_key_under_the_same_kid(keys: Keys, identity: Identity, tmp_path: Path) -> None:
     other = new_key("ES256", keys.token["kid"])
     write_key(tmp_path / "other.jwk", other)
     with pytest.raises(InvalidToken):
-        identity.identify(f"Bearer {access_token(keys, other)}", DIRECTORY, "", None)
+        identity.identify(Presented(f"Bearer {access_token(keys, other)}", ""), DIRECTORY, None)
 
 
 def test_a_remembered_token_expires_too(keys: Keys, identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     good = access_token(keys)
-    identity.identify(f"Bearer {good}", DIRECTORY, "", None)
+    identity.identify(Presented(f"Bearer {good}", ""), DIRECTORY, None)
     later = time.time() + TOKEN_SECONDS + 1
-    monkeypatch.setattr("gateway.identity.time.time", lambda: later)
+    monkeypatch.setattr("gateway.identity.tokens.time.time", lambda: later)
     with pytest.raises(InvalidToken):
-        identity.identify(f"Bearer {good}", DIRECTORY, "", None)
+        identity.identify(Presented(f"Bearer {good}", ""), DIRECTORY, None)
 
 
 def test_the_registers_have_the_last_word_on_a_remembered_token(keys: Keys, identity: Identity) -> None:
     good = f"Bearer {access_token(keys)}"
-    identity.identify(good, DIRECTORY, "127.0.0.1", None)
+    identity.identify(Presented(good, "127.0.0.1"), DIRECTORY, None)
     for client, agencies in (
         (replace(CLIENT, status="suspended"), {"a"}),
         (replace(CLIENT, keys=({"kid": "k2"},)), {"a"}),
@@ -268,6 +270,6 @@ def test_the_registers_have_the_last_word_on_a_remembered_token(keys: Keys, iden
         (CLIENT, set()),
     ):
         with pytest.raises(InvalidToken):
-            identity.identify(good, Directory({"c": client}, {}, frozenset(agencies)), "127.0.0.1", None)
+            identity.identify(Presented(good, "127.0.0.1"), Directory({"c": client}, {}, frozenset(agencies)), None)
     with pytest.raises(InsufficientScope):
-        identity.identify(good, DIRECTORY, "127.0.0.1", "admin")
+        identity.identify(Presented(good, "127.0.0.1"), DIRECTORY, "admin")

@@ -21,7 +21,7 @@ from gateway.consents import ConsentBook
 from gateway.current import Current
 from gateway.errors import GatewayError, GatewayFailed, LogUnavailable, Overloaded
 from gateway.exchangelog import ExchangeLog
-from gateway.identity import Identity
+from gateway.identity import Identity, Presented
 from gateway.judgement import Judging
 from gateway.keys import Keys, read_key
 from gateway.model import Service
@@ -92,7 +92,9 @@ class Bench:
     async def ask(self) -> dict[str, Any] | GatewayError:
         question = {"service": PERSON, "citizen_id": ELDER, "purpose": OLD_AGE, "fields": ["life_status"]}
         try:
-            sealed = await self.pipeline.exchange(Incoming(f"Bearer {self.token}", "127.0.0.1", orjson.dumps(question)))
+            sealed = await self.pipeline.exchange(
+                Incoming(Presented(f"Bearer {self.token}", "127.0.0.1"), orjson.dumps(question))
+            )
         except GatewayError as error:
             return error
         answer: dict[str, Any] = orjson.loads(sealed.body)
@@ -112,7 +114,7 @@ async def bench(founded: RunningGateway, tmp_path: Path) -> AsyncIterator[Bench]
     made = Bench(tmp_path / "gateway", founded.url)
     await made.current.refresh()
     proof = assertion(read_key(founded.keys / "city-a-welfare.jwk"), "city-a-welfare", founded.url)
-    issued = await made.identity.issue(proof, "exchange", made.current.holding.directory, "127.0.0.1")
+    issued = await made.identity.issue(proof, "exchange", made.current.holding.directory, Presented(None, "127.0.0.1"))
     made.token = issued["access_token"]
     yield made
     made.store.before = None

@@ -1,18 +1,16 @@
-"""Who calls: client assertions in (RFC 7523), access tokens out (RFC 9068), access tokens checked.
+"""Access tokens: issued for a client assertion, and checked on every other call.
 
-A client or operator proves itself with `private_key_jwt`: ES256 or EdDSA, by a key it registered. The token it
-gets is an ES256 JWT of ten minutes that names the key it was got with, so that revoking that key, suspending
-the client or its agency ends its tokens at once. A checked token is remembered until it expires; whose it
+A client or operator proves itself with `private_key_jwt` (RFC 7523): ES256 or EdDSA, by a key it registered. The
+token it gets is an ES256 JWT (RFC 9068) of ten minutes that names the key it was got with, so that revoking that key,
+suspending the client or its agency ends its tokens at once. A checked token is remembered until it expires; whose it
 is, and whether that one still may, is looked up in the registers on each call.
 """
 
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,9 +20,12 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
-from gateway.errors import InsufficientScope, InvalidToken, OAuthError
+from gateway.errors import BoundToken, InsufficientScope, InvalidDpopProof, InvalidToken, OAuthError
+from gateway.identity.directory import Directory, allowed_scopes, current_key
+from gateway.identity.proofs import Proofs, access_token_hash
+from gateway.identity.sender import Binding, Presented
 from gateway.keys import Keys, algorithm_of, import_key
-from gateway.model import Caller, Client, Operator
+from gateway.model import Caller, Client, Operator, Proof
 from gateway.store import AlreadyUsed, Once, Store
 
 TOKEN_SECONDS = 600
@@ -33,30 +34,15 @@ LEEWAY = 10
 """Seconds that a caller's clock may be off."""
 _LONGEST_TOKEN = 4096
 _MOST_REMEMBERED = 20_000
-ROLE_SCOPES = {
-    "admin": frozenset({"admin", "consent"}),
-    "owner": frozenset({"admin", "consent"}),
-    "auditor": frozenset({"audit"}),
-    "dpo": frozenset({"admin", "audit", "consent"}),
-}
-"""What an operator of each role may ask a token for. A dpo reads; every act checks the role again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
-    """Those who may hold tokens, as the registers have them now."""
+class _Checked:
+    """An access token whose signature has held: what it says, what it is bound to, its hash (RFC 9449 `ath`)."""
 
-    clients: Mapping[str, Client]
-    operators: Mapping[str, Operator]
-    active_agencies: frozenset[str]
-
-    def holder(self, name: str) -> Client | Operator | None:
-        """The client or operator of this id."""
-        return self.clients.get(name) or self.operators.get(name)
-
-    def may_act(self, holder: Client | Operator) -> bool:
-        """Active, and of an active agency where it has one."""
-        return holder.status == "active" and (not holder.agency or holder.agency in self.active_agencies)
+    claims: dict[str, Any]
+    binding: Binding
+    ath: str
 
 
 class Identity:
@@ -65,31 +51,35 @@ class Identity:
     def __init__(self, keys: Keys, store: Store, issuer: str) -> None:
         self.issuer = issuer
         self.token_endpoint = f"{issuer.rstrip('/')}/oauth/token"
+        self.proofs = Proofs(keys, issuer)
         self._store = store
         self._key = import_key(keys.token)
         self._kid = keys.token["kid"]
         self._replay_key = keys.derive("replay")
-        self._checked: dict[str, dict[str, Any]] = {}
+        self._checked: dict[str, _Checked] = {}
 
     # -- the token endpoint -------------------------------------------------------------------------------
 
     async def issue(
-        self, assertion: str, scope: str | None, directory: Directory, address: str, client_id: str | None = None
+        self, assertion: str, scope: str | None, directory: Directory, sender: Presented, client_id: str | None = None
     ) -> dict[str, Any]:
         """An access token for a good assertion. Raises OAuthError (RFC 6749 s.5.2), LogUnavailable."""
-        holder, kid, claims = self._proven(assertion, directory, address)
+        holder, kid, claims = self._proven(assertion, directory, sender.address)
         if client_id is not None and client_id != holder.id:  # RFC 7521 s.4.2: one and the same
             raise OAuthError("invalid_client", "the client assertion is not valid")
-        allowed = holder.scopes if isinstance(holder, Client) else ROLE_SCOPES[holder.role]
+        allowed = allowed_scopes(holder)
         asked = frozenset(scope.split()) if scope else allowed
         if not asked or not asked <= allowed:
             raise OAuthError("invalid_scope", "a scope is asked for that this client may not have")
+        binding, proof = self._binding(holder, sender)
         try:
             digest = hmac.digest(self._replay_key, f"{holder.id}\0{claims['jti']}".encode(), "sha256")
-            await self._store.append([], [Once(digest, int(claims["exp"]) + LEEWAY)])
+            used = [Once(digest, int(claims["exp"]) + LEEWAY)]
+            await self._store.append([], [*used, *([Once(proof.digest, proof.expires)] if proof else ())])
         except AlreadyUsed:
-            raise OAuthError("invalid_client", "the assertion was used before") from None
+            raise OAuthError("invalid_client", "the assertion, or its DPoP proof, was used before") from None
         now = int(time.time())
+        confirmed = {"cnf": binding.claim()} if binding.claim() else {}
         token = jwt.encode(
             {"alg": "ES256", "typ": "at+jwt", "kid": self._kid},
             {
@@ -102,15 +92,29 @@ class Identity:
                 "iat": now,
                 "exp": now + TOKEN_SECONDS,
                 "jti": secrets.token_urlsafe(12),
+                **confirmed,
             },
             self._key,
         )
         return {
             "access_token": token,
-            "token_type": "Bearer",
+            "token_type": "Bearer" if binding.jkt is None else "DPoP",
             "expires_in": TOKEN_SECONDS,
             "scope": " ".join(sorted(asked)),
         }
+
+    def _binding(self, holder: Client | Operator, sender: Presented) -> tuple[Binding, Proof | None]:
+        """What the token is to be bound to: all that its request shows, and no less than the client demands."""
+        jkt, proof = None, None
+        if sender.proofs:
+            try:
+                jkt, proof = self.proofs.check(sender)
+            except BoundToken as error:
+                raise OAuthError(error.code, error.detail_en) from None
+        binding = Binding(jkt, sender.certificate)
+        if not binding.satisfies(holder):
+            raise OAuthError("invalid_request", "this client has its tokens bound: send a DPoP proof or a certificate")
+        return binding, proof
 
     def _proven(
         self, assertion: str, directory: Directory, address: str
@@ -122,10 +126,10 @@ class Identity:
         try:
             header, unproven = (orjson.loads(urlsafe_b64decode(part.encode())) for part in assertion.split(".")[:2])
             holder, kid = directory.holder(unproven["sub"]), header["kid"]
-            jwk = _current_key(holder, kid) if holder else None
+            jwk = current_key(holder, kid) if holder else None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise refused from None
-        if holder is None or jwk is None or not _may(holder, directory, address):
+        if holder is None or jwk is None or not directory.may_call(holder, address):
             raise refused
         try:
             claims = jwt.decode(assertion, import_key(jwk), algorithms=[algorithm_of(jwk)]).claims
@@ -152,29 +156,55 @@ class Identity:
 
     # -- every other call ---------------------------------------------------------------------------------
 
-    def identify(self, authorization: str | None, directory: Directory, address: str, scope: str | None) -> Caller:
-        """The caller behind `Authorization: Bearer …`. Raises InvalidToken or InsufficientScope."""
-        kind, _, token = (authorization or "").partition(" ")
-        if kind.lower() != "bearer" or not token:
+    def identify(self, sender: Presented, directory: Directory, scope: str | None) -> Caller:
+        """The caller behind `Authorization`. Raises InvalidToken (or of its kind) or InsufficientScope.
+
+        Its `proof`, where it has one, is still to be spent: with what records the call, or by `spend`.
+        """
+        scheme, _, token = (sender.authorization or "").partition(" ")
+        scheme = scheme.lower()
+        if scheme not in ("bearer", "dpop") or not token:
             raise InvalidToken(
-                "send Authorization: Bearer and an access token", "ต้องส่ง Authorization: Bearer พร้อมโทเคน"
+                "send Authorization: Bearer (or DPoP) and an access token",
+                "ต้องส่ง Authorization: Bearer (หรือ DPoP) พร้อมโทเคน",
             )
-        claims = self._checked.get(token) or self._check(token)
+        checked = self._checked.get(token) or self._check(token)
+        claims = checked.claims
         if claims["exp"] <= time.time():
             self._checked.pop(token, None)
             raise InvalidToken("the access token has expired", "โทเคนการเข้าถึงหมดอายุ")
-        holder = directory.holder(claims["sub"])
-        if holder is None or _current_key(holder, claims["key_id"]) is None or not _may(holder, directory, address):
+        holder = directory.accepted(claims["sub"], claims["key_id"], sender.address)
+        if holder is None:
+            raise _no_longer_accepted()
+        if not checked.binding.satisfies(holder):
             raise InvalidToken(
-                "the access token's client, its key, or the address it is used from is no longer accepted",
-                "ระบบผู้ใช้ กุญแจ หรือที่อยู่เครือข่ายของโทเคนนี้ไม่เป็นที่ยอมรับ",
+                "this client's tokens have to be bound: ask for a new one, with a DPoP proof or a certificate",
+                "โทเคนของระบบนี้ต้องผูกกับกุญแจหรือใบรับรอง โปรดขอโทเคนใหม่",
             )
-        caller = _caller(holder, claims["scope"], claims["key_id"], address)
+        checked.binding.require(scheme, sender)
+        proof = None
+        if checked.binding.jkt is not None:
+            _, proof = self.proofs.check(sender, jkt=checked.binding.jkt, ath=checked.ath)
+        caller = _caller(holder, claims["scope"], claims["key_id"], sender.address, proof)
         if scope is not None and scope not in caller.scopes:
             raise InsufficientScope(f"this needs the scope {scope}", f"ต้องมีขอบเขตสิทธิ์ {scope}")
         return caller
 
-    def _check(self, token: str) -> dict[str, Any]:
+    def require_accepted(self, caller: Caller, directory: Directory) -> None:
+        """InvalidToken where the caller, its key or its address is no longer accepted by the registers as they are."""
+        if directory.accepted(caller.id, caller.key_id, caller.address) is None:
+            raise _no_longer_accepted()
+
+    async def spend(self, caller: Caller) -> None:
+        """Marks the call's proof as used, where no entry does so. Raises InvalidDpopProof, LogUnavailable."""
+        if caller.proof is None:
+            return
+        try:
+            await self._store.append([], [Once(caller.proof.digest, caller.proof.expires)])
+        except AlreadyUsed:
+            raise used_before() from None
+
+    def _check(self, token: str) -> _Checked:
         if len(token) > _LONGEST_TOKEN:
             raise InvalidToken
         try:
@@ -190,31 +220,20 @@ class Identity:
             raise InvalidToken("the access token is not one of this gateway's", "โทเคนไม่ได้ออกโดยเกตเวย์นี้")
         if len(self._checked) >= _MOST_REMEMBERED:
             self._checked.clear()
-        self._checked[token] = claims
-        return claims
+        self._checked[token] = checked = _Checked(claims, Binding.of(claims), access_token_hash(token))
+        return checked
 
 
-def _current_key(holder: Client | Operator, kid: object) -> dict[str, Any] | None:
-    for key in holder.keys:
-        if key["kid"] == kid and kid not in holder.revoked_kids:
-            return key
-    return None
+def used_before() -> InvalidDpopProof:
+    """For a proof that comes a second time."""
+    return InvalidDpopProof("the DPoP proof was used before: sign one for each request", "หลักฐาน DPoP ถูกใช้ไปแล้ว")
 
 
-def _may(holder: Client | Operator, directory: Directory, address: str) -> bool:
-    """Active, of an active agency where it has one, and calling from a network it may call from."""
-    if not directory.may_act(holder):
-        return False
-    return not isinstance(holder, Client) or not holder.networks or _within(address, holder.networks)
-
-
-@lru_cache(maxsize=4096)
-def _within(address: str, networks: tuple[str, ...]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(ip in ipaddress.ip_network(block) for block in networks)
+def _no_longer_accepted() -> InvalidToken:
+    return InvalidToken(
+        "the access token's client, its key, or the address it is used from is no longer accepted",
+        "ระบบผู้ใช้ กุญแจ หรือที่อยู่เครือข่ายของโทเคนนี้ไม่เป็นที่ยอมรับ",
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -222,7 +241,7 @@ def _scopes(scope: str) -> frozenset[str]:
     return frozenset(scope.split())
 
 
-def _caller(holder: Client | Operator, scope: str, kid: str, address: str) -> Caller:
+def _caller(holder: Client | Operator, scope: str, kid: str, address: str, proof: Proof | None) -> Caller:
     client = isinstance(holder, Client)
     return Caller(
         id=holder.id,
@@ -232,4 +251,5 @@ def _caller(holder: Client | Operator, scope: str, kid: str, address: str) -> Ca
         scopes=_scopes(scope),
         key_id=kid,
         address=address,
+        proof=proof,
     )
