@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = Field(None, description="PEM private key of that certificate.")
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
-        description="Addresses or CIDR blocks of the proxies that end TLS in front; only their X-Forwarded-For counts.",
+        description="Addresses or CIDR blocks of proxies that end TLS: their X-Forwarded-For and Client-Cert count.",
     )
     egress_allow: Annotated[list[str], NoDecode] = Field(
         default_factory=list,

@@ -2,7 +2,8 @@
 
     agencies:   [{id, title: {th, en}, contact}]
     groups:     [{id, title, members: [agency]}]
-    clients:    [{id, agency, title, keys: [FILE or public JWK], scopes, networks, clearance, cross_border}]
+    clients:    [{id, agency, title, keys: [FILE or public JWK], scopes, networks, clearance, cross_border,
+                  token_binding}]
     officers:   [{client, code} or {client, codes: [code]}]
     operators:  [{id, name, role, agency, keys: [FILE or public JWK]}]
     purposes:   [{code, title, authority, replaces: [{th, en}]}]

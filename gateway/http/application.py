@@ -98,9 +98,11 @@ _ASKS = {
 def application(edge: Edge, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> ASGIApp:
     """The whole edge over one gateway."""
     exchange = ExchangeRoute(edge)
-    return Shield(
-        routed(edge, exchange, lifespan), {("POST", "/v1/exchanges"): exchange}, nonce=edge.identity.proofs.nonce
-    )
+
+    def nonce() -> str:
+        return edge.identity.proofs.nonce()
+
+    return Shield(routed(edge, exchange, lifespan), {("POST", "/v1/exchanges"): exchange}, nonce=nonce)
 
 
 def routed(

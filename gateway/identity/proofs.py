@@ -37,6 +37,8 @@ NONCE_STEP = 30
 """A new nonce comes that often; clients learn it from each answer."""
 AHEAD_SECONDS = 30
 """How far a client's clock, or another gateway's, may be ahead of this one's."""
+FORGOTTEN_SECONDS = 60
+"""How much longer a used proof is remembered: the clocks of those that check and of who sweeps differ."""
 _LONGEST = 4096
 _LONGEST_JTI = 256
 _MOST_HEADERS = 2048
@@ -99,7 +101,9 @@ class Proofs:
                 "repeat the request with the nonce of the DPoP-Nonce header in the proof",
                 "ให้ส่งคำขออีกครั้งโดยใส่ nonce จากส่วนหัว DPoP-Nonce ในหลักฐาน",
             )
-        return thumbprint, Proof(self._uses.of(f"{thumbprint}\0{jti}".encode()), made + NONCE_SECONDS)
+        return thumbprint, Proof(
+            self._uses.of(f"{thumbprint}\0{jti}".encode()), made + NONCE_SECONDS + FORGOTTEN_SECONDS
+        )
 
     def _signed(self, proof: str) -> tuple[str, dict[str, Any]]:
         """(the signing key's thumbprint, the claims) of a proof whose signature holds."""

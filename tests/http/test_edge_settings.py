@@ -1,13 +1,22 @@
-"""What depends on how a gateway is set up: how long a body may take, whose word on addresses counts, no sandbox."""
+"""What depends on how a gateway is set up: how long a body may take, whose word on addresses and certificates counts,
+no sandbox."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from gateway.client.signing import ASSERTION_TYPE, assertion
 from gateway.keys import read_key
@@ -122,3 +131,99 @@ def test_without_a_declared_proxy_nobodys_word_counts(world: Any) -> None:
         admin.act("client.add", {**form, "networks": ["203.0.113.0/24"]})
     assert not granted(gateway, [INSIDE])
     assert not granted(gateway, [])
+
+
+# -- tokens bound to a certificate (RFC 8705), which a proxy in front vouches for (RFC 9440) ---------------------
+
+
+def certificate(name: str) -> bytes:
+    """A certificate (DER). The gateway takes the proxy's word for who it is; only its hash counts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    moment = datetime.now(UTC)
+    built = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number(), moment, moment)
+    return built.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def as_header(der: bytes) -> str:
+    return f":{b64encode(der).decode()}:"
+
+
+def from_address(address: str) -> httpx.Client:
+    """Connections from another loopback address than the declared proxy's."""
+    return httpx.Client(transport=httpx.HTTPTransport(local_address=address), trust_env=False, timeout=20)
+
+
+def bound_token(
+    gateway: RunningGateway, *lines: str, name: str = "city-a-welfare", source: str = "127.0.0.1"
+) -> httpx.Response:
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": assertion(read_key(gateway.keys / f"{name}.jwk"), name, gateway.url),
+    }
+    with from_address(source) as client:
+        return client.post(f"{gateway.url}/oauth/token", data=form, headers=[("client-cert", line) for line in lines])
+
+
+def with_certificate(gateway: RunningGateway, token: str, *lines: str, source: str = "127.0.0.1") -> httpx.Response:
+    headers = [("authorization", f"Bearer {token}"), *(("client-cert", line) for line in lines)]
+    with from_address(source) as client:
+        return client.get(f"{gateway.url}/v1/services", headers=headers)
+
+
+def confirmed(token: str) -> Any:
+    return json.loads(urlsafe_b64decode(token.split(".")[1] + "==")).get("cnf")
+
+
+def test_a_token_is_bound_to_the_certificate_of_its_request(production: RunningGateway) -> None:
+    der, other = certificate("city-a"), certificate("city-b")
+    response = bound_token(production, as_header(der))
+    assert (response.status_code, response.json()["token_type"]) == (200, "Bearer")
+    token = response.json()["access_token"]
+    thumbprint = urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode()
+    assert confirmed(token) == {"x5t#S256": thumbprint}
+    assert with_certificate(production, token, as_header(der)).status_code == 200
+    refused(with_certificate(production, token, as_header(other)), 401, "invalid_token")
+    refused(with_certificate(production, token), 401, "invalid_token")
+
+
+def test_a_certificate_counts_only_from_the_declared_proxy(production: RunningGateway) -> None:
+    """Anyone else may write the header too: it is as if it were not there."""
+    der = certificate("city-a")
+    token = bound_token(production, as_header(der)).json()["access_token"]
+    refused(with_certificate(production, token, as_header(der), source="127.0.0.2"), 401, "invalid_token")
+    unbound = bound_token(production, as_header(der), source="127.0.0.2").json()["access_token"]
+    assert confirmed(unbound) is None
+    assert with_certificate(production, unbound, as_header(der), source="127.0.0.2").status_code == 200
+
+
+def test_without_a_declared_proxy_no_certificate_counts(world: Any) -> None:
+    response = bound_token(world[0], as_header(certificate("x")))
+    assert response.status_code == 200
+    assert confirmed(response.json()["access_token"]) is None
+    assert with_certificate(world[0], response.json()["access_token"], "not one").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "lines", [["x"], [""], ["::"], [":!:"], [as_header(b"a"), as_header(b"b")], [":YQ==:, :YQ==:"]]
+)
+def test_what_the_proxy_sends_has_to_be_one_certificate(production: RunningGateway, lines: list[str]) -> None:
+    """Two lines are the caller's own and the proxy's: it does not take the caller's away, and nothing is certain."""
+    response = bound_token(production, *lines)
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+    token = bound_token(production).json()["access_token"]
+    refused(with_certificate(production, token, *lines), 400, "malformed_request")
+
+
+def test_a_client_that_demands_its_certificate(production: RunningGateway) -> None:
+    name = "city-a-certified"
+    with production.as_("admin") as admin:
+        form = {"id": name, "agency": "city-a", "title": {"th": "x", "en": "x"}, "keys": [production.person(name)]}
+        admin.act("client.add", {**form, "token_binding": "mtls"})
+    header = as_header(certificate("city-a"))
+    refusal = bound_token(production, name=name)
+    assert (refusal.status_code, refusal.json()["error"]) == (400, "invalid_request")
+    token = bound_token(production, header, name=name).json()["access_token"]
+    assert with_certificate(production, token, header).status_code == 200
+    refused(with_certificate(production, token), 401, "invalid_token")

@@ -60,6 +60,7 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("group.join", "", {"id": "cities", "agency": "city-a"}, ADMINS),
     ("group.leave", "", {"id": "cities", "agency": "city-b"}, ADMINS),
     ("client.add", "", client(), ADMINS),
+    ("client.binding", "", {"id": "city-a-welfare", "token_binding": "dpop"}, ADMINS | CITY),
     ("client.key.add", "", {"id": "city-a-welfare", "key": key("n1")}, ADMINS | CITY),
     ("client.key.revoke", "", {"id": "city-a-welfare", "kid": "c1"}, ADMINS | CITY),
     ("client.suspend", "", {"id": "city-a-welfare"}, ADMINS | CITY),
