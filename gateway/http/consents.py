@@ -165,14 +165,14 @@ def routes(edge: Edge) -> APIRouter:
     @router.post("/v1/consents/{consent_id}/guardian", responses=changed, openapi_extra=takes(AddGuardian, _GUARDIAN))
     async def add_guardian(request: Request, consent_id: ConsentId) -> Response:
         """A parent, guardian or curator consents too, to a consent that was given before (PDPA s.20)."""
-        caller = edge.caller(request, "consent")
+        caller = await edge.caller(request, "consent")
         form = await counted(request, form_of(request, edge.settings, AddGuardian))
         return Json((await counted(request, edge.consenting.add_guardian(caller, consent_id, form))).as_json())
 
     @router.post("/v1/consents/{consent_id}/confirm", responses=changed, openapi_extra=takes(ConfirmConsent, _CONFIRM))
     async def confirm(request: Request, consent_id: ConsentId) -> Response:
         """Confirms the citizen's age band and legal capacity, or says what they are now (PDPA s.20)."""
-        caller = edge.caller(request, "consent")
+        caller = await edge.caller(request, "consent")
         form = await counted(request, form_of(request, edge.settings, ConfirmConsent))
         return Json((await counted(request, edge.consenting.confirm(caller, consent_id, form))).as_json())
 
