@@ -14,6 +14,7 @@ from gateway.consents import ConsentBook, Held
 from gateway.current import Holding
 from gateway.errors import Denied, GatewayError, QuotaExceeded, UnknownField, UnknownService
 from gateway.model import Caller, Decision, Facts, Question, Service, bangkok_day, now
+from gateway.observe import about
 from gateway.policy import QUOTA_CODES, officer_quota_key, term_quota_key
 from gateway.registers import candidates
 from gateway.store import REGISTERS, Store, consent_scope
@@ -58,6 +59,7 @@ class Judging:
         begun, moment = time.perf_counter(), now()
         own = 0 if standing is None else 1
         service = route(holding, question)
+        about(service.id)
         facts = candidates(holding.registers, caller, service, question, moment)
         if standing is not None:
             facts = _on_the_term_of(standing, facts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -32,6 +33,35 @@ def configure(level: str = "info") -> None:
         logging.getLogger(name).disabled = True
 
 
+class Course:
+    """What is known of the exchange under way, for whoever watches: ids of ours, and nothing of the person.
+
+    `service`: the service asked for, once it is known to be one of ours; empty before.
+    """
+
+    __slots__ = ("service",)
+
+    def __init__(self) -> None:
+        self.service = ""
+
+
+_COURSE: ContextVar[Course | None] = ContextVar("course", default=None)
+
+
+def follow() -> Course:
+    """The course of an exchange that begins here, in this task."""
+    course = Course()
+    _COURSE.set(course)
+    return course
+
+
+def about(service: str) -> None:
+    """Says that the exchange under way asks for this service, one that there is: never what a caller wrote."""
+    course = _COURSE.get()
+    if course is not None:
+        course.service = service
+
+
 class Metrics:
     """One gateway's metrics, in a registry of their own."""
 
@@ -39,13 +69,14 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.exchanges = Counter(
             "linkage_exchanges",
-            "Requests to /v1/exchanges by outcome code (ok, or the problem's code).",
-            ["code"],
+            "Requests to /v1/exchanges by service (none: ended before it was known) and code (ok, or the problem's).",
+            ["service", "code"],
             registry=self.registry,
         )
         self.seconds = Histogram(
             "linkage_exchange_seconds",
-            "How long a request to /v1/exchanges took, in seconds.",
+            "How long a request to /v1/exchanges took, in seconds, by service and outcome.",
+            ["service", "outcome"],
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=self.registry,
         )
@@ -67,6 +98,35 @@ class Metrics:
         )
         self.log_damaged = Gauge(
             "linkage_log_damaged", "1 where the log is no longer what was signed of it.", registry=self.registry
+        )
+        self.breaker_open = Gauge(
+            "linkage_breaker_open",
+            "1 where a service's source failed so often that it is left alone.",
+            ["service"],
+            registry=self.registry,
+        )
+        self.source_under_way = Gauge(
+            "linkage_source_under_way",
+            "Questions that wait on a service's source.",
+            ["service"],
+            registry=self.registry,
+        )
+        self.database_up = Gauge("linkage_database_up", "1 where the database answers.", registry=self.registry)
+        self.appends_waiting = Gauge(
+            "linkage_appends_waiting", "Appends that wait for the log's writer.", registry=self.registry
+        )
+        self.log_size = Gauge("linkage_log_size", "Entries in the log.", registry=self.registry)
+        self.log_unsigned = Gauge(
+            "linkage_log_unsigned_entries", "Entries that no checkpoint covers yet.", registry=self.registry
+        )
+        self.log_unprojected = Gauge(
+            "linkage_log_unprojected_entries", "Entries that a search does not find yet.", registry=self.registry
+        )
+        self.cosignature_age = Gauge(
+            "linkage_cosignature_age_seconds",
+            "Age of the newest checkpoint that a witness cosigned.",
+            ["witness"],
+            registry=self.registry,
         )
 
     def render(self) -> bytes:

@@ -127,6 +127,10 @@ class Sources:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
+    def states(self) -> dict[str, tuple[bool, int]]:
+        """Service -> (whether it is left alone, how many questions wait on it), of those asked so far."""
+        return {service: (source.left_alone, source.under_way) for (service, _), source in self._sources.items()}
+
     async def close(self) -> None:
         """Closes every connector."""
         self.keep(())

@@ -62,6 +62,8 @@ class Checkpoints:
         self._witnesses = [name_of(key) for key in witnesses]
         self._wanted = min(wanted, len(witnesses))
         self._demanded = wanted if demanded else 0
+        self.damaged = False
+        """Whether the log was last found to be other than what was signed of it."""
 
     @property
     def verifier(self) -> VerifierKey:
@@ -92,9 +94,9 @@ class Checkpoints:
                 if latest is not None:
                     self._metrics.checkpoint_size.set(latest.size)
                     self._metrics.checkpoint_cosignatures.set(len(await self.cosignatures(latest.size)))
-                self._metrics.log_damaged.set(0)
+                self.damaged = False
             except LogDamaged as damage:
-                self._metrics.log_damaged.set(1)
+                self.damaged = True
                 logger.error("log_damaged", what=str(damage))
             except GatewayError as error:
                 logger.warning("checkpoint_not_signed", kind=type(error).__name__)

@@ -317,6 +317,13 @@ class EntryList(Document):
 
 
 class Status(Document):
-    """Whether the gateway lives, or serves."""
+    """Whether the gateway lives."""
 
-    status: Literal["ok", "ready", "not_ready"]
+    status: Literal["ok"]
+
+
+class Readiness(Document):
+    """Whether the gateway serves. `parts`: database, registers, keys, log -> `ok`, or one word for what it lacks."""
+
+    status: Literal["ready", "not_ready"]
+    parts: dict[str, str]

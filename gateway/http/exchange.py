@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import time
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import GatewayError, GatewayFailed, LogUnavailable, Overloaded
+from gateway.errors import Denied, GatewayError, GatewayFailed, LogUnavailable, Overloaded, QuotaExceeded, SourceFault
 from gateway.http.edge import Edge
 from gateway.http.problems import render
 from gateway.http.reading import address_of, body_of, content_digest, presented
-from gateway.observe import logger
+from gateway.observe import Course, follow, logger
 from gateway.pipeline import Incoming
 from gateway.seal import Sealed
 
@@ -42,7 +42,7 @@ class ExchangeRoute:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
         self._under_way = 0
-        self._codes: dict[str, Counter] = {}
+        self._counted: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -51,27 +51,34 @@ class ExchangeRoute:
 
     async def answer(self, request: Request) -> Response:
         """The sealed answer, or the problem."""
-        edge, begun, code = self._edge, time.perf_counter(), "ok"
+        edge, begun, code, outcome = self._edge, time.perf_counter(), "ok", "released"
+        course = follow()
         try:
             body = await body_of(request, edge.settings)  # a body that is slow to come takes no one's place
             incoming = Incoming(presented(request, edge.settings), body, content_digest(request))
             sealed = await self._exchange(incoming)
             return Response(sealed.body, 200, sealed.headers)
         except GatewayError as error:
-            code = error.code
+            code, outcome = error.code, _outcome(error)
             if code in TURNED_AWAY:
                 edge.turned_away.count(address_of(request, edge.settings), code)
             if isinstance(error, LogUnavailable | GatewayFailed):
                 _report(error)
+            elif isinstance(error, SourceFault):
+                _report_source(error, course)
             return render(error)
         except Exception:
-            code = GatewayFailed.code  # the outermost layer says so to the caller
+            code, outcome = GatewayFailed.code, "gateway"  # the outermost layer says so to the caller
             raise
         finally:
-            if code not in self._codes:
-                self._codes[code] = edge.metrics.exchanges.labels(code)
-            self._codes[code].inc()
-            edge.metrics.seconds.observe(time.perf_counter() - begun)
+            key = course.service, code
+            counted = self._counted.get(key)
+            if counted is None:
+                metrics = edge.metrics
+                counted = metrics.exchanges.labels(*key), metrics.seconds.labels(course.service, outcome)
+                self._counted[key] = counted
+            counted[0].inc()
+            counted[1].observe(time.perf_counter() - begun)
 
     async def _exchange(self, incoming: Incoming) -> Sealed:
         """Runs the pipeline if there is a place; Overloaded if not."""
@@ -84,6 +91,23 @@ class ExchangeRoute:
         finally:
             self._under_way -= 1
             self._edge.metrics.in_flight.set(self._under_way)
+
+
+def _outcome(error: GatewayError) -> str:
+    """On whose account an exchange ended without an answer: few words, as each has a histogram of its own."""
+    if error.code in TURNED_AWAY:
+        return "turned_away"
+    if isinstance(error, Denied | QuotaExceeded):
+        return "refused"
+    return "source" if isinstance(error, SourceFault) else "not_found" if error.status == 404 else "gateway"
+
+
+def _report_source(error: SourceFault, course: Course) -> None:
+    """Tells the operator which source failed, and how, by our own short code; the exchange's log has the rest."""
+    with contextlib.suppress(OSError):
+        logger.warning(
+            error.code, exchange=error.exchange_id, service=course.service, fault=getattr(error, "fault", None)
+        )
 
 
 def _report(error: GatewayError) -> None:

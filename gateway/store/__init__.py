@@ -112,6 +112,11 @@ class Store:
                 self._quotas[change.key] = self._quotas.get(change.key, 0) + 1
         return appended
 
+    @property
+    def waiting(self) -> int:
+        """How many appends wait for the writer."""
+        return self._writer.waiting
+
     async def quota_used(self, key: str, day: date) -> int:
         """How much of a daily counter is used, as far as this process knows; `Reserve` has the last word."""
         if day != self._quota_day:

@@ -67,6 +67,11 @@ class Writer:
             self._queue.put(waiting)
         return await waiting.future
 
+    @property
+    def waiting(self) -> int:
+        """How many appends wait."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Finishes what waits, then stops the thread."""
         with self._lock:
