@@ -23,6 +23,7 @@ from gateway.cli import (
     key_files,
     local,
     log,
+    log_export,
     onboarding,
     outages,
     policies,
@@ -60,6 +61,8 @@ for _name in ("narrow", "expiring", "from_template", "render"):
     agreements.app.command(_name.replace("_", "-"))(getattr(agreement_papers, _name))
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(policies.app, name="policy")
+log.app.command("export")(log_export.export)
+log.app.command("cases")(log_export.cases)
 log.app.command("verify")(verification.verify_log)
 app.add_typer(consents.app, name="consent")
 app.add_typer(reports.app, name="report")

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import orjson
@@ -61,12 +61,30 @@ def json_text(body: Any) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """CSV (RFC 4180) with a byte order mark, so that a Thai spreadsheet reads it as UTF-8, and without formulas."""
+    """All of `csv_lines` in one text."""
+    return "".join(csv_lines(columns, rows))
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """CSV (RFC 4180) with a byte order mark, so that a Thai spreadsheet reads it as UTF-8, and without formulas.
+
+    A line at a time, as the rows come.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\r\n")
+    file.write("\ufeff")
     writer.writerow(columns)
-    writer.writerows([_safe_cell(cell) for cell in row] for row in rows)
-    return "\ufeff" + file.getvalue()
+    for row in rows:
+        yield _taken(file)
+        writer.writerow([_safe_cell(cell) for cell in row])
+    yield _taken(file)
+
+
+def _taken(file: io.StringIO) -> str:
+    text = file.getvalue()
+    file.seek(0)
+    file.truncate()
+    return text
 
 
 def _safe_cell(cell: Any) -> str:

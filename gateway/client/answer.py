@@ -42,12 +42,34 @@ class SearchFields(TypedDict, total=False):
     purpose: str | None
     case_reference: str | None
     outcome: str | None
+    reason_code: str | None
     agreement: str | None
     citizen_id: str | None
     juristic_id: str | None
     reason: str | None
     limit: int | None
     cursor: str | None
+
+
+class ExportFields(TypedDict, total=False):
+    """What an auditor wants all of. As `SearchFields`; `case_references`: any of these, up to 2,000."""
+
+    since: str | None
+    until: str | None
+    consumer: str | None
+    source: str | None
+    client: str | None
+    officer: str | None
+    service: str | None
+    purpose: str | None
+    case_reference: str | None
+    outcome: str | None
+    reason_code: str | None
+    agreement: str | None
+    citizen_id: str | None
+    juristic_id: str | None
+    reason: str | None
+    case_references: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)

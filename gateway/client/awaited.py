@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 import httpx
 
-from gateway.client.answer import Answer, QuestionFields, SearchFields
-from gateway.client.session import ConsentAddition, ConsentChange, Flow, Json, Renew, Session, T
-from gateway.client.steps import Done, Options, resume, trust, unreachable
+from gateway.client.answer import Answer, ExportFields, QuestionFields, SearchFields
+from gateway.client.session import STREAM, ConsentAddition, ConsentChange, Flow, Json, Renew, Session, T
+from gateway.client.steps import Done, Lines, Options, resume, trust, unreachable
 
 _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=128)
 
@@ -89,6 +89,20 @@ class AsyncGateway:
         """As `Gateway.search`."""
         return await self._run(self._session.search(criteria))
 
+    async def export(self, **criteria: Unpack[ExportFields]) -> AsyncIterator[Json]:
+        """As `Gateway.export`."""
+        response = await self._run(self._session.export(criteria))
+        lines = Lines()
+        try:
+            async for chunk in response.aiter_bytes():
+                for one in lines.take(chunk):
+                    yield one
+            lines.end()
+        except httpx.RequestError as error:
+            raise unreachable(error) from None
+        finally:
+            await response.aclose()
+
     async def audited(self, exchange_id: str) -> Json:
         """As `Gateway.audited`."""
         return await self._run(self._session.audited(exchange_id))
@@ -96,6 +110,10 @@ class AsyncGateway:
     async def proof(self, exchange_id: str) -> Json:
         """As `Gateway.proof`."""
         return await self._run(self._session.proof(exchange_id))
+
+    async def entry(self, index: int) -> Json:
+        """As `Gateway.entry`."""
+        return await self._run(self._session.entry(index))
 
     async def entries(self, after: int | None = None, limit: int | None = None) -> Json:
         """As `Gateway.entries`."""
@@ -162,7 +180,9 @@ class AsyncGateway:
                     await self._run(self._session.renew(step))
             else:
                 try:
-                    response = await self._http.send(step)
+                    response = await self._http.send(step, stream=step.extensions.get(STREAM, False))
+                    if not response.is_success:
+                        await response.aread()
                 except httpx.RequestError as error:
                     raise unreachable(error) from None
             step = resume(flow, response)

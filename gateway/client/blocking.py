@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, Unpack
 
 import httpx
 
-from gateway.client.answer import Answer, QuestionFields, SearchFields
-from gateway.client.session import ConsentAddition, ConsentChange, Flow, Json, Renew, Session, T
-from gateway.client.steps import Done, Options, resume, trust, unreachable
+from gateway.client.answer import Answer, ExportFields, QuestionFields, SearchFields
+from gateway.client.session import STREAM, ConsentAddition, ConsentChange, Flow, Json, Renew, Session, T
+from gateway.client.steps import Done, Lines, Options, resume, trust, unreachable
 
 
 class Gateway:
@@ -89,6 +89,19 @@ class Gateway:
         """A page of the exchanges that fit: {"exchanges", "next_cursor"}. POST /v1/audit/exchanges/search"""
         return self._run(self._session.search(criteria))
 
+    def export(self, **criteria: Unpack[ExportFields]) -> Iterator[Json]:
+        """Every exchange that fits, one by one as they come. POST /v1/audit/exchanges/export"""
+        response = self._run(self._session.export(criteria))
+        lines = Lines()
+        try:
+            for chunk in response.iter_bytes():
+                yield from lines.take(chunk)
+            lines.end()
+        except httpx.RequestError as error:
+            raise unreachable(error) from None
+        finally:
+            response.close()
+
     def audited(self, exchange_id: str) -> Json:
         """One exchange with what its entries hold, for an auditor. GET /v1/audit/exchanges/{id}"""
         return self._run(self._session.audited(exchange_id))
@@ -96,6 +109,10 @@ class Gateway:
     def proof(self, exchange_id: str) -> Json:
         """That an exchange is in the log, to be checked offline. GET /v1/exchanges/{id}/proof"""
         return self._run(self._session.proof(exchange_id))
+
+    def entry(self, index: int) -> Json:
+        """One entry with its contents and its proof, for an auditor. GET /v1/audit/entries/{index}"""
+        return self._run(self._session.entry(index))
 
     def entries(self, after: int | None = None, limit: int | None = None) -> Json:
         """The log's entries from the index `after` on: {"entries", "next"}. GET /v1/audit/entries"""
@@ -165,7 +182,9 @@ class Gateway:
                     self._run(self._session.renew(step))
             else:
                 try:
-                    response = self._http.send(step)
+                    response = self._http.send(step, stream=step.extensions.get(STREAM, False))
+                    if not response.is_success:
+                        response.read()
                 except httpx.RequestError as error:
                     raise unreachable(error) from None
             step = resume(flow, response)

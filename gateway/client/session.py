@@ -18,7 +18,7 @@ import httpx
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from gateway.client.answer import Answer, QuestionFields, SearchFields, answer_of, present
+from gateway.client.answer import Answer, ExportFields, QuestionFields, SearchFields, answer_of, present
 from gateway.client.failures import NotForUrl, Problem, UnexpectedAnswer, UntrustedAnswer, problem_of
 from gateway.client.seal import check_seal, content_digest, read_seal, sealing_keys
 from gateway.client.signing import ASSERTION_TYPE, assertion, dpop_proof, signed_act
@@ -31,6 +31,9 @@ EARLY_SECONDS = 30.0
 ANY = ""
 """The scope of a call that any valid token may make."""
 
+STREAM = "linkage.stream"
+"""The request extension that says whether a success's body is left to be read by the caller."""
+
 ConsentChange = Literal["withdraw", "pause", "resume"]
 """What an office does to a consent on the citizen's behalf."""
 
@@ -40,6 +43,7 @@ ConsentAddition = Literal["guardian", "confirm"]
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _QUESTION = frozenset(QuestionFields.__annotations__)
 _SEARCH = frozenset(SearchFields.__annotations__)
+_EXPORT = frozenset(ExportFields.__annotations__)
 _RENAMED = {"since": "from", "until": "to"}
 
 
@@ -158,6 +162,11 @@ class Session:
         body = {_RENAMED.get(name, name): value for name, value in present(criteria, _SEARCH).items()}
         return _read((yield from self._send("audit", "POST", "/v1/audit/exchanges/search", body)))
 
+    def export(self, criteria: ExportFields) -> Flow[httpx.Response]:
+        """All exchanges that fit: a response to be read line by line, and closed, by the caller."""
+        body = {_RENAMED.get(name, name): value for name, value in present(criteria, _EXPORT).items()}
+        return (yield from self._send("audit", "POST", "/v1/audit/exchanges/export", body, stream=True))
+
     def status(self, exchange_id: str) -> Flow[Json]:
         """What became of one's own exchange."""
         return self._get(ANY, path_of("v1", "exchanges", exchange_id))
@@ -197,6 +206,10 @@ class Session:
     def proof(self, exchange_id: str) -> Flow[Json]:
         """The proof document of an exchange."""
         return self._get(ANY, path_of("v1", "exchanges", exchange_id, "proof"))
+
+    def entry(self, index: int) -> Flow[Json]:
+        """One entry with its contents and its proof."""
+        return self._get("audit", path_of("v1", "audit", "entries", str(index)))
 
     def entries(self, after: int | None, limit: int | None) -> Flow[Json]:
         """A page of the log's entries from the index `after` on: {"entries", "next"}."""
@@ -267,14 +280,19 @@ class Session:
             raise UnexpectedAnswer(response.status_code, "the answer is not in the gateway's form")
         return items
 
-    def _send(self, scope: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Flow[httpx.Response]:
-        """Sends with a token, and once more with a new one where the gateway no longer takes the first."""
+    def _send(
+        self, scope: str, method: str, path: str, body: Mapping[str, Any] | None = None, *, stream: bool = False
+    ) -> Flow[httpx.Response]:
+        """Sends with a token, and once more with a new one where the gateway no longer takes the first.
+
+        `stream`: a success's body is left to be read.
+        """
         content = None if body is None else orjson.dumps(body)
         token = yield from self._token(scope)
-        response = yield from self._proven(lambda: self._authorised(token, method, path, content))
+        response = yield from self._proven(lambda: self._authorised(token, method, path, content, stream))
         if response.status_code == 401 and _code(response) == "invalid_token":
             fresh = yield from self._token(scope, stale=token)
-            response = yield from self._proven(lambda: self._authorised(fresh, method, path, content))
+            response = yield from self._proven(lambda: self._authorised(fresh, method, path, content, stream))
         if not response.is_success:
             raise problem_of(response)
         return response
@@ -309,12 +327,14 @@ class Session:
 
     # Requests -------------------------------------------------------------------------------------------------
 
-    def _authorised(self, token: str, method: str, path: str, content: bytes | None) -> httpx.Request:
+    def _authorised(self, token: str, method: str, path: str, content: bytes | None, stream: bool) -> httpx.Request:
         scheme = "Bearer" if self._proof_key is None else "DPoP"
         headers = {"authorization": f"{scheme} {token}", **self._proof(method, path, token)}
         if content is not None:
             headers |= {"content-type": "application/json", "content-digest": content_digest(content)}
-        return self._request(method, path, content=content, headers=headers)
+        request = self._request(method, path, content=content, headers=headers)
+        request.extensions[STREAM] = stream
+        return request
 
     def _request(
         self, method: str, path: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None

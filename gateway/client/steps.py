@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypedDict
 
 import httpx
+import orjson
 
-from gateway.client.failures import Unreachable
+from gateway.client.failures import UnexpectedAnswer, Unreachable
 from gateway.client.session import Flow, Renew, T
 
 
@@ -34,6 +35,30 @@ class Done(Generic[T]):
     """The call has ended, with this result."""
 
     result: T
+
+
+class Lines:
+    """A stream of JSON objects, a line each, as it comes in pieces. UnexpectedAnswer where it is something else."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, chunk: bytes) -> Iterator[dict[str, Any]]:
+        """The objects that are whole by now."""
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        for line in whole:
+            try:
+                value = orjson.loads(line)
+            except ValueError:
+                value = None
+            if not isinstance(value, dict):
+                raise UnexpectedAnswer(200, "the stream is not of JSON objects, one a line")
+            yield value
+
+    def end(self) -> None:
+        """No more comes; UnexpectedAnswer where an object is not whole."""
+        if self._rest:
+            raise UnexpectedAnswer(200, "the stream ended in the middle of a line")
 
 
 def resume(flow: Flow[T], response: httpx.Response | None) -> httpx.Request | Renew | Done[T]:

@@ -3,9 +3,10 @@
 from gateway.exchangelog.entry import GROUPS, BrokenEntry, EntryDraft, OpenedEntry, canonical
 from gateway.exchangelog.log import ExchangeLog, Subject
 from gateway.exchangelog.projection import OPENERS
-from gateway.exchangelog.search import ExchangeSearch, Search
+from gateway.exchangelog.search import EQUALS, ExchangeSearch, Search
 
 __all__ = [
+    "EQUALS",
     "GROUPS",
     "OPENERS",
     "BrokenEntry",

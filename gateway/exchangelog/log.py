@@ -113,7 +113,11 @@ class ExchangeLog:
         judged_us: int,
         facts: Mapping[str, Any] | None = None,
     ) -> EntryDraft:
-        """`exchange.decided` for a permit, `exchange.refused` for a denial. `facts`: what it was judged on."""
+        """`exchange.decided` for a permit, `exchange.refused` for a denial.
+
+        `facts`: what it was judged on. In the group that no proof shows: a consent's facts tell the source of a
+        citizen's age, and other agreements' are not the asker's to see.
+        """
         return self.draft(
             "exchange.decided" if decision.permit else "exchange.refused",
             now(),
@@ -128,7 +132,7 @@ class ExchangeLog:
                 "service": service.id,
                 "service_digest": service.digest,
             },
-            subject={"pseudonym": subject.hex},
+            subject={"pseudonym": subject.hex, "facts": facts},
             legal={
                 "purpose": question.purpose,
                 "case_reference": question.case_reference,
@@ -148,7 +152,6 @@ class ExchangeLog:
                 "reasons": [reason.code for reason in decision.reasons],
                 "request_digest": request_digest,
                 "judged_us": judged_us,
-                "facts": facts,
             },
             counts=subject if decision.permit else None,
         )

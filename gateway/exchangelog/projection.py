@@ -1,47 +1,82 @@
-"""The search projection: one row an exchange, filled from the log behind the append.
+"""The search projection: one row an exchange and counts a day, filled from the log behind the append.
 
-The log is the truth; this can be dropped and filled again. It runs in the writer's thread in slices, so that
+The log is the truth; this can be emptied and filled again. It runs in the writer's thread in slices, so that
 it never competes with an append for the database's write lock. What it reads was sealed together with the
 entry's 32 bytes; checking the commitments again is the verifier's work, not its own.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from gateway.exchangelog.entry import BrokenEntry, OpenedEntry, unseal
+from gateway.exchangelog.times import bucket_of, elapsed_ms
 from gateway.exchangelog.vault import Vault
+from gateway.model import bangkok_day
 from gateway.store import Connection
 
 SLICE = 128
 OPENERS = ("exchange.decided", "exchange.refused")
 """The kinds of entry that an exchange begins with."""
-COLUMNS = (
+LINE = ("consumer", "client", "officer", "source", "service", "purpose", "agreement")
+"""What makes a line: who asked whom for what, on which agreement."""
+TABLES = ("exchanges", "exchange_lines", "exchange_hours", "exchange_days", "exchange_times")
+"""Everything that is filled here."""
+_COLUMNS = (
     "exchange",
     "opened_idx",
     "closed_idx",
     "opened_at",
     "closed_at",
     "outcome",
-    "consumer",
-    "client",
-    "officer",
-    "source",
-    "service",
-    "purpose",
+    "line",
     "case_reference",
-    "agreement",
     "subject",
+    "reasons",
     "body",
 )
 _INSERT = (
-    f"INSERT INTO exchanges ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608
+    f"INSERT INTO exchanges ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
     "ON CONFLICT (exchange) DO NOTHING"
 )
-_CLOSE = "UPDATE exchanges SET closed_idx = ?, closed_at = ?, outcome = ?, body = ? WHERE exchange = ?"
+_CLOSE = "UPDATE exchanges SET closed_idx = ?, closed_at = ?, outcome = ?, reasons = ?, body = ? WHERE exchange = ?"
+_OPENED = (
+    "SELECT e.outcome, e.opened_at, e.line, e.body, l.service FROM exchanges e "
+    "JOIN exchange_lines l ON l.id = e.line WHERE e.exchange = ?"
+)
+_HOUR = (
+    "INSERT INTO exchange_hours (hour, first_idx, last_idx) VALUES (?, ?, ?) ON CONFLICT (hour) DO UPDATE SET "
+    "first_idx = CASE WHEN excluded.first_idx < exchange_hours.first_idx THEN excluded.first_idx "
+    "ELSE exchange_hours.first_idx END, "
+    "last_idx = CASE WHEN excluded.last_idx > exchange_hours.last_idx THEN excluded.last_idx "
+    "ELSE exchange_hours.last_idx END"
+)
+_DAY = (
+    "INSERT INTO exchange_days (day, line, outcome, exchanges) VALUES (?, ?, ?, ?) ON CONFLICT (day, line, outcome) "
+    "DO UPDATE SET exchanges = exchange_days.exchanges + excluded.exchanges"
+)
+_TIME = (
+    "INSERT INTO exchange_times (day, service, bucket, exchanges) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (day, service, bucket) DO UPDATE SET exchanges = exchange_times.exchanges + excluded.exchanges"
+)
 Row = dict[str, Any]
+Line = tuple[str | None, ...]
+
+
+@dataclass(slots=True)
+class _Slice:
+    """What one slice of the log adds: exchanges that began in it, and what ended of those before."""
+
+    opened: dict[str, Row] = field(default_factory=dict)
+    days: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    times: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
 
 def project(connection: Connection, vault: Vault) -> bool:
@@ -64,7 +99,7 @@ def project(connection: Connection, vault: Vault) -> bool:
     if not moved:  # another gateway was faster
         connection.rollback()
         return True
-    opened: dict[str, Row] = {}
+    found = _Slice()
     for index, entry, month, sealed in rows:
         key = vault.open(connection, month)
         if key is None:
@@ -73,38 +108,91 @@ def project(connection: Connection, vault: Vault) -> bool:
             unsealed = unseal(index, bytes(entry), bytes(sealed), key)
         except BrokenEntry:  # it hides itself alone; the verifier says which it is
             continue
-        _take(connection, opened, unsealed)
-    if opened:
-        connection.many(
-            _INSERT, [[*(row[column] for column in COLUMNS[:-1]), _text(row["body"])] for row in opened.values()]
-        )
+        _take(connection, found, unsealed)
+    _write(connection, found)
     connection.commit()
     return len(rows) == SLICE
 
 
-def _take(connection: Connection, opened: dict[str, Row], entry: OpenedEntry) -> None:
+def empty(connection: Connection) -> None:
+    """Empties the projection, so that it is filled again from the log. Within the caller's transaction."""
+    for table in TABLES:
+        connection.run(f"DELETE FROM {table}")  # noqa: S608 - the names are ours
+    connection.run("UPDATE projected SET position = 0")
+
+
+def _write(connection: Connection, found: _Slice) -> None:
+    if found.opened:
+        lines = _lines(connection, {row["line"] for row in found.opened.values()})
+        hours: dict[str, list[int]] = {}
+        for row in found.opened.values():
+            hours.setdefault(row["opened_at"][:13], []).append(row["opened_idx"])
+            _count(found, lines[row["line"]], row["line"][LINE.index("service")], row)
+        values = [
+            [lines[row[name]] if name == "line" else row[name] for name in _COLUMNS[:-1]] + [_text(row["body"])]
+            for row in found.opened.values()
+        ]
+        connection.many(_INSERT, values)
+        connection.many(_HOUR, [(hour, min(indexes), max(indexes)) for hour, indexes in sorted(hours.items())])
+    # In one order in every gateway, so that two never wait for each other's rows.
+    if found.days:
+        connection.many(_DAY, [(*key, number) for key, number in sorted(found.days.items())])
+    if found.times:
+        connection.many(_TIME, [(*key, number) for key, number in sorted(found.times.items())])
+
+
+def _lines(connection: Connection, wanted: Iterable[Line]) -> dict[Line, int]:
+    """The ids of lines, those made that were not there."""
+    keys = {hashlib.sha256(orjson.dumps(line)).digest(): line for line in wanted}
+    places = ", ".join("?" * len(keys))
+    select = f"SELECT key, id FROM exchange_lines WHERE key IN ({places})"  # noqa: S608 - only question marks
+    found = {bytes(key): number for key, number in connection.rows(select, list(keys))}
+    missing = [(key, *line) for key, line in keys.items() if key not in found]
+    if missing:
+        connection.many(
+            f"INSERT INTO exchange_lines (key, {', '.join(LINE)}) VALUES ({', '.join('?' * (1 + len(LINE)))}) "  # noqa: S608
+            "ON CONFLICT (key) DO NOTHING",
+            missing,
+        )
+        found = {bytes(key): number for key, number in connection.rows(select, list(keys))}
+    return {line: found[key] for key, line in keys.items()}
+
+
+def _count(found: _Slice, line: int, service: str, row: Row, was: str | None = None) -> None:
+    """Counts an exchange on its day, as what it is now instead of as what it `was`; and how long it took."""
+    day = bangkok_day(datetime.fromisoformat(row["opened_at"])).isoformat()
+    found.days[day, line, row["outcome"]] += 1
+    if was is not None:
+        found.days[day, line, was] -= 1
+    if row["closed_at"] is not None and row["outcome"] != "refused":
+        found.times[day, service, bucket_of(elapsed_ms(row["opened_at"], row["closed_at"]))] += 1
+
+
+def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
     """Adds one entry to the rows being made, or to the row that an earlier slice made."""
     public = entry.group("public")
     kind, exchange = public["kind"], public["exchange"]
     if kind in OPENERS:
-        opened[exchange] = _row(entry, public)
+        found.opened[exchange] = _row(entry, public)
     elif kind.startswith("exchange."):
-        row = opened.get(exchange)
+        row = found.opened.get(exchange)
         if row is not None:
-            _close(row["body"], entry, kind)
-            row["closed_idx"], row["closed_at"] = entry.index, public["time"]
-            row["outcome"] = kind.partition(".")[2]
+            _close(row, entry, public)
             return
-        found = connection.rows("SELECT body FROM exchanges WHERE exchange = ?", (exchange,))
-        if found:  # not where its month was forgotten before the projection was filled again
-            body = orjson.loads(found[0][0])
-            _close(body, entry, kind)
-            connection.run(_CLOSE, (entry.index, public["time"], kind.partition(".")[2], _text(body), exchange))
+        rows = connection.rows(_OPENED, (exchange,))
+        if rows:  # not where its month was forgotten before the projection was filled again
+            was, opened_at, line, body, service = rows[0]
+            row = {"opened_at": opened_at, "body": orjson.loads(body)}
+            _close(row, entry, public)
+            _count(found, line, service, row, was)
+            values = [row[name] for name in ("closed_idx", "closed_at", "outcome", "reasons")]
+            connection.run(_CLOSE, (*values, _text(row["body"]), exchange))
 
 
 def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
     parties, legal, content = entry.group("parties"), entry.group("legal"), entry.group("content")
     refused = public["kind"] == "exchange.refused"
+    named = {**parties, **legal}
     return {
         "exchange": public["exchange"],
         "opened_idx": entry.index,
@@ -112,15 +200,10 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
         "opened_at": public["time"],
         "closed_at": public["time"] if refused else None,
         "outcome": content["outcome"],
-        "consumer": parties["consumer"],
-        "client": parties["client"],
-        "officer": parties["officer"],
-        "source": parties["source"],
-        "service": parties["service"],
-        "purpose": legal["purpose"],
+        "line": tuple(named[name] for name in LINE),
         "case_reference": legal["case_reference"],
-        "agreement": legal["agreement"],
         "subject": bytes.fromhex(entry.group("subject")["pseudonym"]),
+        "reasons": _codes(content["reasons"]),
         "body": {
             "term": legal["term"],
             "lawful_basis": legal["lawful_basis"],
@@ -133,12 +216,21 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
     }
 
 
-def _close(body: dict[str, Any], entry: OpenedEntry, kind: str) -> None:
-    content = entry.group("content")
+def _close(row: Row, entry: OpenedEntry, public: dict[str, Any]) -> None:
+    content, body, outcome = entry.group("content"), row["body"], public["kind"].partition(".")[2]
     body["fault"] = content["fault"]
     body["released"] = entry.group("legal")["released"]
     body["reasons"] = body["reasons"] + content["reasons"]
-    body["entries"].append(_reference(entry, kind))
+    body["entries"].append(_reference(entry, public["kind"]))
+    row["closed_idx"], row["closed_at"], row["outcome"] = entry.index, public["time"], outcome
+    fault = [content["fault"].partition(":")[0]] if content["fault"] else []
+    codes = [*content["reasons"], *fault]
+    row["reasons"] = None if outcome == "released" else _codes(codes or [outcome])
+
+
+def _codes(codes: list[str]) -> str | None:
+    """Why nothing was released, to be searched for ` code `."""
+    return f" {' '.join(dict.fromkeys(codes))} " if codes else None
 
 
 def _reference(entry: OpenedEntry, kind: str) -> dict[str, Any]:

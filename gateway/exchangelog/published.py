@@ -51,24 +51,37 @@ class Published:
 
         `entries`: index and kind of each. Waits for a checkpoint that covers them; LogUnavailable.
         """
-        signed = await self._checkpoints.covering(max(entry["index"] for entry in entries))
-        note = await self._checkpoints.text(signed)
-
-        def read(connection: Connection) -> list[dict[str, Any]]:
-            tree = Tree(connection)
-            found = []
-            for entry in entries:
-                index = entry["index"]
-                proof = Proof(index, tuple(inclusion_proof(index, signed.size, tree.subtree)), note)
-                found.append({"index": index, "proof": str(proof), **self._opened(connection, index)})
-            return found
-
         return {
             "format": FORMAT,
             "exchange_id": exchange,
             "vkey": str(self._checkpoints.verifier),
-            "entries": await self._store.read(read),
+            "entries": await self.proved([entry["index"] for entry in entries]),
         }
+
+    async def proved(self, indexes: Sequence[int]) -> list[dict[str, Any]]:
+        """Entries as a proof document has them: index, entry, proof, groups. LogUnavailable."""
+        proofs = await self.proofs(indexes)
+
+        def read(connection: Connection) -> list[dict[str, Any]]:
+            return [
+                {"index": index, "proof": proof, **self._opened(connection, index)}
+                for index, proof in zip(indexes, proofs, strict=True)
+            ]
+
+        return await self._store.read(read)
+
+    async def proofs(self, indexes: Sequence[int]) -> list[str]:
+        """The tlog-proof (C2SP) of each entry, under one checkpoint. Waits for one; LogUnavailable."""
+        signed = await self._checkpoints.covering(max(indexes))
+        note = await self._checkpoints.text(signed)
+
+        def read(connection: Connection) -> list[str]:
+            tree = Tree(connection)
+            return [
+                str(Proof(index, tuple(inclusion_proof(index, signed.size, tree.subtree)), note)) for index in indexes
+            ]
+
+        return await self._store.read(read)
 
     def _opened(self, connection: Connection, index: int) -> dict[str, Any]:
         """The entry and its groups: salt and text of those that are shown, the commitment of the others."""

@@ -2,39 +2,60 @@
 
 A page's cursor is the place of its last row, so that a search goes on where it stopped although new
 exchanges keep coming in. What is found names no field's value and no citizen ID.
+
+However large the log is, a page costs about what it holds: a time is first made a range of the log, a party, a
+service, a purpose or an agreement the few lines that have it, and each line's newest are then read off one index.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import heapq
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
 
 from gateway.errors import MalformedRequest, NotFound
+from gateway.exchangelog.projection import LINE
 from gateway.store import Connection, Store
 
-_COLUMNS = (
-    "exchange, opened_at, closed_at, outcome, consumer, client, officer, source, service, purpose, case_reference,"
-    " agreement, body"
+_SHOWN = (
+    "e.exchange, e.opened_at, e.closed_at, e.outcome, l.consumer, l.client, l.officer, l.source, l.service, l.purpose,"
+    " e.case_reference, l.agreement, e.body, e.subject, e.opened_idx"
 )
-EQUALS = ("consumer", "source", "client", "officer", "service", "purpose", "case_reference", "outcome", "agreement")
+_FROM = "FROM exchanges e CROSS JOIN exchange_lines l WHERE l.id = e.line AND"
+"""Exchanges lead (SQLite keeps a cross join's order): else a planner may begin with every line, and sort."""
+EQUALS = (*LINE, "outcome", "case_reference")
 """What a search may ask to be equal."""
 CATCH_UP_SECONDS = 5.0
+PAGE = 500
+"""So many exchanges are read at a time where all are wanted."""
+COUNTED = 250_000
+"""Of so many entries the exchanges are counted at a time, so that no single statement is a long one."""
+MOST_LINES = 500
+"""Up to so many lines are looked into one by one; more than that have enough exchanges to be met on the way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """One search. `equals`: column -> value, of EQUALS. `since` and `until`: RFC 3339 UTC, until excluded."""
+    """One search. `equals`: column -> value, of EQUALS. `since` and `until`: RFC 3339 UTC, until excluded.
+
+    `reason`: a code of why nothing was released. `cases`: any of these case references. `upto`: what began before
+    this index only.
+    """
 
     equals: Mapping[str, str]
     since: str | None = None
     until: str | None = None
     subject: bytes | None = None
+    reason: str | None = None
+    cases: tuple[str, ...] | None = None
     limit: int = 50
     cursor: str | None = None
+    upto: int | None = None
 
 
 class ExchangeSearch:
@@ -45,13 +66,15 @@ class ExchangeSearch:
 
     async def run(self, search: Search) -> tuple[list[dict[str, Any]], str | None]:
         """(exchanges, newest first; the cursor of the next page or None). Waits for the projection to catch up."""
+        await self._caught_up()
         page, cursor = await self._page(search)
         return [_exchange(row) for row in page], cursor
 
     async def about(self, search: Search) -> tuple[list[dict[str, Any]], str | None]:
         """As `run`, each exchange with its `subject`: for those who may know that two are of the same person."""
+        await self._caught_up()
         page, cursor = await self._page(search)
-        return [{**_exchange(row), "subject": bytes(row[-2]).hex()} for row in page], cursor
+        return [_about(row) for row in page], cursor
 
     async def every(self, search: Search, most: int) -> tuple[list[dict[str, Any]], bool]:
         """(up to `most` exchanges, newest first, each with its `subject`; whether those are all)."""
@@ -63,15 +86,38 @@ class ExchangeSearch:
             if cursor is None or len(found) >= most:
                 return found, cursor is None
 
+    async def counted_now(self, search: Search) -> tuple[int, Search]:
+        """How many exchanges fit now, and the search of these alone whatever comes after."""
+        await self._caught_up()
+        first, last = await self._store.read(lambda c: bounds(c, search.since, search.until))
+        upto = min(last, await self._store.read(_position))
+        number = 0
+        for begin in range(first, upto, COUNTED):
+            span = (begin, min(begin + COUNTED, upto))
+            number += await self._store.read(partial(_count, search=search, span=span))
+        return number, replace(search, upto=upto)
+
+    async def stream(self, search: Search, most: int) -> AsyncIterator[list[dict[str, Any]]]:
+        """Up to `most` exchanges in pages of PAGE, newest first; no more than one page is held at a time."""
+        cursor = search.cursor
+        while most > 0:
+            page, cursor = await self._page(replace(search, limit=min(PAGE, most), cursor=cursor))
+            most -= len(page)
+            if page:
+                yield [_exchange(row) for row in page]
+            if cursor is None:
+                return
+
     async def counts(self, column: str, value: str, since: str | None, until: str | None) -> list[dict[str, Any]]:
         """How many exchanges of one party (`consumer` or `source`) each agreement and purpose had, by outcome."""
         if column not in ("consumer", "source"):
             raise LookupError(column)
         await self._caught_up()
         statement = (
-            "SELECT agreement, purpose, service, consumer, outcome, COUNT(*) FROM exchanges "  # noqa: S608
-            f"WHERE {column} = ? AND opened_at >= ? AND opened_at < ? "
-            "GROUP BY agreement, purpose, service, consumer, outcome ORDER BY 1, 2, 3, 4, 5"
+            "SELECT l.agreement, l.purpose, l.service, l.consumer, e.outcome, COUNT(*) "  # noqa: S608
+            "FROM exchange_lines l CROSS JOIN exchanges e "
+            f"WHERE e.line = l.id AND l.{column} = ? AND e.opened_at >= ? AND e.opened_at < ? "
+            "GROUP BY l.agreement, l.purpose, l.service, l.consumer, e.outcome ORDER BY 1, 2, 3, 4, 5"
         )
         rows = await self._store.read(lambda c: c.rows(statement, (value, since or "", until or "9")))
         names = ("agreement", "purpose", "service", "consumer", "outcome", "exchanges")
@@ -84,51 +130,38 @@ class ExchangeSearch:
         )
         return {"count": int(rows[0][0]), "latest": bytes(rows[0][1]).hex()} if rows else {"count": 0, "latest": None}
 
-    async def _page(self, search: Search) -> tuple[list[Any], str | None]:
-        await self._caught_up()
-        clauses, values = ["1 = 1"], list[Any]()
-        for column in EQUALS:
-            if column in search.equals:
-                clauses.append(f"{column} = ?")
-                values.append(search.equals[column])
-        for clause, value in (
-            ("opened_at >= ?", search.since),
-            ("opened_at < ?", search.until),
-            ("subject = ?", search.subject),
-        ):
-            if value is not None:
-                clauses.append(clause)
-                values.append(value)
-        if search.cursor is not None:
-            clauses.append("opened_idx < ?")
-            values.append(_cursor(search.cursor))
-        # The column names are ours; every value is a parameter.
-        statement = (
-            f"SELECT {_COLUMNS}, subject, opened_idx FROM exchanges WHERE {' AND '.join(clauses)} "  # noqa: S608
-            "ORDER BY opened_idx DESC LIMIT ?"
-        )
-        rows = await self._store.read(lambda c: c.rows(statement, (*values, search.limit + 1)))
-        page = rows[: search.limit]
-        cursor = f"{page[-1][-1]:x}" if len(rows) > search.limit else None
-        return page, cursor
-
     async def one(self, exchange: str) -> dict[str, Any]:
         """One exchange by its id, or NotFound."""
-        await self._caught_up()
-        rows = await self._store.read(
-            lambda c: c.rows(f"SELECT {_COLUMNS} FROM exchanges WHERE exchange = ?", (exchange,))  # noqa: S608
-        )
-        if not rows:
+        found = await self.these([exchange])
+        if not found:
             raise NotFound("no exchange of this id", "ไม่พบรายการแลกเปลี่ยนตามรหัสนี้")
-        return _exchange(rows[0])
+        return found[0]
+
+    async def these(self, exchanges: list[str]) -> list[dict[str, Any]]:
+        """Those of these ids that there are, in no order."""
+        await self._caught_up()
+        places = ", ".join("?" * len(exchanges)) or "NULL"
+        statement = f"SELECT {_SHOWN} {_FROM} e.exchange IN ({places})"
+        return [_exchange(row) for row in await self._store.read(lambda c: c.rows(statement, exchanges))]
 
     async def first_since(self, moment: str) -> int | None:
         """The index of the first exchange decided at `moment` (RFC 3339 UTC) or later; None where there is none."""
         await self._caught_up()
-        rows = await self._store.read(
-            lambda c: c.rows("SELECT MIN(opened_idx) FROM exchanges WHERE opened_at >= ?", (moment,))
-        )
-        return None if rows[0][0] is None else int(rows[0][0])
+
+        def read(connection: Connection) -> int | None:
+            first, _ = bounds(connection, moment, None)
+            rows = connection.rows(
+                "SELECT MIN(opened_idx) FROM exchanges WHERE opened_idx >= ? AND opened_at >= ?", (first, moment)
+            )
+            return None if rows[0][0] is None else int(rows[0][0])
+
+        return await self._store.read(read)
+
+    async def _page(self, search: Search) -> tuple[list[Any], str | None]:
+        rows = await self._store.read(lambda connection: _find(connection, search))
+        page = rows[: search.limit]
+        cursor = f"{page[-1][-1]:x}" if len(rows) > search.limit else None
+        return page, cursor
 
     async def _caught_up(self) -> None:
         """Waits, a few seconds at most, until what was in the log when asked is in the projection."""
@@ -139,6 +172,109 @@ class ExchangeSearch:
             if position >= size:
                 return
             await asyncio.sleep(0.02)
+
+
+def bounds(connection: Connection, since: str | None, until: str | None) -> tuple[int, int]:
+    """(first, last + 1): between which indexes all exchanges decided in a time begin; others may, too."""
+    first, last = connection.rows(
+        "SELECT MIN(first_idx), MAX(last_idx) FROM exchange_hours WHERE hour >= ? AND hour <= ?",
+        ((since or "")[:13], (until or "9")[:13]),
+    )[0]
+    return (0, 0) if first is None else (int(first), int(last) + 1)
+
+
+def lines_of(connection: Connection, equals: Mapping[str, str], most: int) -> list[int] | None:
+    """The ids of the lines that have these values of LINE; None where there are more than `most`."""
+    wanted = {name: value for name, value in equals.items() if name in LINE}
+    # The column names are ours; every value is a parameter.
+    where = " AND ".join(f"{name} = ?" for name in wanted)
+    rows = connection.rows(
+        f"SELECT id FROM exchange_lines WHERE {where} LIMIT ?",  # noqa: S608
+        (*wanted.values(), most + 1),
+    )
+    return [row[0] for row in rows] if len(rows) <= most else None
+
+
+def _find(connection: Connection, search: Search) -> list[Any]:
+    """One more row than the page has, newest first. Steps: the range, the lines, the indexes, the rows."""
+    first, last = bounds(connection, search.since, search.until)
+    for stop in (search.upto, _cursor(search.cursor) if search.cursor is not None else None):
+        last = last if stop is None else min(last, stop)
+    clauses, values = _filters(search)
+    on_line = {name: value for name, value in search.equals.items() if name in LINE}
+    lines = lines_of(connection, on_line, MOST_LINES) if on_line else None
+    if lines is not None and search.subject is None and search.cases is None and "case_reference" not in search.equals:
+        indexes = _newest(connection, lines, clauses, values, (first, last), search.limit + 1)
+        if not indexes:
+            return []
+        places = ", ".join("?" * len(indexes))
+        return connection.rows(
+            f"SELECT {_SHOWN} {_FROM} e.opened_idx IN ({places}) ORDER BY e.opened_idx DESC",
+            indexes,
+        )
+    where, values = _where(on_line, clauses, values)
+    statement = f"SELECT {_SHOWN} {_FROM} {where} ORDER BY e.opened_idx DESC LIMIT ?"
+    return connection.rows(statement, (*values, first, last, search.limit + 1))
+
+
+def _where(on_line: Mapping[str, str], clauses: list[str], values: list[Any]) -> tuple[str, list[Any]]:
+    """All conditions, with those on the line and the range. The column names are ours; every value is a parameter."""
+    named = [f"l.{name} = ?" for name in on_line]
+    return " AND ".join([*clauses, *named, "e.opened_idx >= ?", "e.opened_idx < ?"]), [*values, *on_line.values()]
+
+
+def _count(connection: Connection, search: Search, span: tuple[int, int]) -> int:
+    """How many exchanges that begin within `span` fit."""
+    clauses, values = _filters(search)
+    where, values = _where({name: v for name, v in search.equals.items() if name in LINE}, clauses, values)
+    return int(connection.rows(f"SELECT COUNT(*) {_FROM} {where}", (*values, *span))[0][0])
+
+
+def _newest(
+    connection: Connection, lines: list[int], clauses: list[str], values: list[Any], span: tuple[int, int], most: int
+) -> list[int]:
+    """The largest indexes of exchanges on these lines within `span`, `most` at most."""
+    first, last = span
+    where = " AND ".join(["e.line = ?", *clauses, "e.opened_idx >= ?", "e.opened_idx < ?"])
+    statement = f"SELECT e.opened_idx FROM exchanges e WHERE {where} ORDER BY e.opened_idx DESC LIMIT ?"  # noqa: S608
+    found: list[int] = []
+    for line in lines:
+        for (index,) in connection.rows(statement, (line, *values, first, last, most)):
+            if len(found) < most:
+                heapq.heappush(found, index)
+            elif heapq.heappushpop(found, index) == index:
+                break
+        if len(found) == most:
+            first = found[0]  # nothing older is wanted any more
+    return sorted(found, reverse=True)
+
+
+def _filters(search: Search) -> tuple[list[str], list[Any]]:
+    """What an exchange's own columns must be; every value is a parameter."""
+    clauses, values = list[str](), list[Any]()
+    for clause, value in (
+        ("e.subject = ?", search.subject),
+        ("e.case_reference = ?", search.equals.get("case_reference")),
+        ("e.outcome = ?", search.equals.get("outcome")),
+        ("e.opened_at >= ?", search.since),
+        ("e.opened_at < ?", search.until),
+    ):
+        if value is not None:
+            clauses.append(clause)
+            values.append(value)
+    if search.cases is not None:
+        clauses.append(f"e.case_reference IN ({', '.join('?' * len(search.cases)) or 'NULL'})")
+        values += search.cases
+    outcome = search.equals.get("outcome")
+    if search.reason is not None:
+        clauses.append("e.reasons IS NOT NULL AND e.reasons LIKE ? ESCAPE '!'")
+        escaped = search.reason.replace("!", "!!").replace("_", "!_").replace("%", "!%")
+        values.append(f"% {escaped} %")
+    elif outcome == "decided":
+        clauses.append("e.closed_idx IS NULL")
+    elif outcome not in (None, "released"):
+        clauses.append("e.reasons IS NOT NULL")
+    return clauses, values
 
 
 def _position(connection: Connection) -> int:
@@ -168,3 +304,7 @@ def _exchange(row: Any) -> dict[str, Any]:
         "agreement",
     )
     return {**dict(zip(names, row, strict=False)), **orjson.loads(row[12])}
+
+
+def _about(row: Any) -> dict[str, Any]:
+    return {**_exchange(row), "subject": bytes(row[-2]).hex()}

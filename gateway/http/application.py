@@ -30,6 +30,7 @@ from gateway.http import (
     judging,
     oauth,
     person_reports,
+    record_exports,
     records,
     report_documents,
     reports,
@@ -115,7 +116,19 @@ def routed(
         title=TITLE, version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
     )
     app.router.routes.append(Route("/v1/exchanges", exchange.answer, methods=["POST"]))
-    for module in (oauth, catalogue, consents, judging, records, person_reports, reports, transparency, admin, health):
+    for module in (
+        oauth,
+        catalogue,
+        consents,
+        judging,
+        records,
+        record_exports,
+        person_reports,
+        reports,
+        transparency,
+        admin,
+        health,
+    ):
         app.include_router(module.routes(edge))
 
     async def ours(request: Request, error: Exception) -> Response:

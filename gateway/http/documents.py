@@ -194,10 +194,24 @@ class ExchangeBody(Document):
     entries: list[EntryReference]
 
 
-class ExchangeContents(ExchangeBody):
-    """An exchange with what its entries hold, for an auditor."""
+class OneEntry(Document):
+    """One entry with its contents and its tlog-proof (C2SP). The groups are null once its month is forgotten."""
 
-    contents: list[dict[str, Any]]
+    index: int
+    entry: str = Field(pattern="^[0-9a-f]{64}$")
+    public: dict[str, Any] | None
+    parties: dict[str, Any] | None
+    subject: dict[str, Any] | None
+    legal: dict[str, Any] | None
+    content: dict[str, Any] | None
+    proof: str
+    broken: bool | None = None
+
+
+class ExchangeContents(ExchangeBody):
+    """An exchange with what its entries hold and their proofs, for an auditor."""
+
+    contents: list[OneEntry]
 
 
 class GroupBody(Document):
@@ -276,14 +290,17 @@ class ActBody(Document):
     receipt: ReceiptBody
 
 
-class SearchRequest(Document):
-    """What to look for. `citizen_id` or `juristic_id` needs `reason`, which is recorded; `to` is excluded."""
+_A_PERSON_NEEDS_A_REASON: dict[str, JsonValue] = {
+    "dependentRequired": {"citizen_id": ["reason"], "juristic_id": ["reason"]}
+}
 
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        json_schema_extra={"dependentRequired": {"citizen_id": ["reason"], "juristic_id": ["reason"]}},
-    )
+
+class Criteria(Document):
+    """What to look for. `citizen_id` or `juristic_id` needs `reason`, which is recorded; `to` is excluded.
+    `reason_code`: a code of why nothing was released (`quota_exceeded`, `agency_timeout`, …).
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_A_PERSON_NEEDS_A_REASON)
     since: Moment | None = Field(None, alias="from")
     until: Moment | None = Field(None, alias="to")
     consumer: Name | None = None
@@ -294,12 +311,24 @@ class SearchRequest(Document):
     purpose: Name | None = None
     case_reference: Name | None = None
     outcome: Name | None = None
+    reason_code: Name | None = None
     agreement: Name | None = None
     citizen_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
     juristic_id: str | None = Field(None, pattern=r"^[0-9]{13}$")
     reason: Why | None = None
+
+
+class SearchRequest(Criteria):
+    """A page of what fits, newest first. `cursor`: the `next_cursor` of the page before."""
+
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, pattern="^[0-9a-f]{1,15}$")
+
+
+class ExportRequest(Criteria):
+    """All that fits. `case_references`: the exchanges of any of these."""
+
+    case_references: list[Name] | None = Field(None, min_length=1, max_length=2000)
 
 
 class SearchBody(Document):

@@ -18,7 +18,7 @@ from gateway.errors import (
     UnknownField,
     UnknownService,
 )
-from gateway.exchangelog import OPENERS
+from gateway.exchangelog import GROUPS, OPENERS
 from gateway.exchangelog.entry import OpenedEntry
 from gateway.http.edge import Edge
 from gateway.http.governance_documents import ExplainBody, ExplanationBody, FactsBody, FactsRequest
@@ -166,7 +166,7 @@ def _explained(decision: Decision, judge: Judge) -> dict[str, Any]:
 
 
 def _recorded(entry: dict[str, Any]) -> dict[str, Any]:
-    public, parties, legal, content = (entry[name] for name in ("public", "parties", "legal", "content"))
+    public, parties, subject, legal, content = (entry[name] for name in GROUPS)
     return {
         "exchange_id": public["exchange"],
         "decided_at": public["time"],
@@ -175,5 +175,5 @@ def _recorded(entry: dict[str, Any]) -> dict[str, Any]:
         "purpose": legal["purpose"],
         "policy_digest": legal["policy_digest"],
         "reasons": content["reasons"],
-        "facts": content.get("facts"),
+        "facts": subject.get("facts"),
     }

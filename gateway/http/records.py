@@ -9,11 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import GatewayError, InvalidCitizenId, MalformedRequest, NotFound
-from gateway.exchangelog import Search
+from gateway.exchangelog import EQUALS, Search
 from gateway.http.documents import (
+    Criteria,
     EntryList,
     ExchangeBody,
     ExchangeContents,
+    ExportRequest,
+    OneEntry,
     SearchBody,
     SearchRequest,
 )
@@ -24,7 +27,6 @@ from gateway.http.responses import BODY, LOG, SCOPE, TOKEN, answers, problems, t
 from gateway.model import Caller, IdentifierKind, now, require_identifier, timestamp
 
 ExchangeId = Annotated[str, Path(description="The exchange's id.", examples=["ex_01m7wb6qj8t193z10bnff2mwqt"])]
-_EQUALS = ("consumer", "source", "client", "officer", "service", "purpose", "case_reference", "outcome", "agreement")
 _EXAMPLE = {"consumer": "city-chiangmai", "outcome": "refused", "limit": 20}
 
 
@@ -56,11 +58,11 @@ def routes(edge: Edge) -> APIRouter:
         caller = await edge.caller(request, "audit")
         try:
             wanted = await form_of(request, edge.settings, SearchRequest)
-            query = _query(edge, wanted)
+            query = query_of(edge, wanted)
         except GatewayError as error:
             edge.turned_away.count(address_of(request, edge.settings), error.code)
             raise
-        await _record(edge, caller, wanted)
+        await record_search(edge, caller, wanted)
         exchanges, cursor = await edge.search.run(query)
         return Json({"exchanges": exchanges, "next_cursor": cursor})
 
@@ -73,9 +75,8 @@ def routes(edge: Edge) -> APIRouter:
         """One exchange with what its entries hold."""
         caller = await edge.caller(request, "audit")
         found = await edge.search.one(exchange_id)
-        await _record(edge, caller, None, exchange_id)
-        entries = [entry for one in found["entries"] for entry in await edge.log.entries(one["index"], 1)]
-        return Json({**found, "contents": entries})
+        await record_search(edge, caller, None, exchange=exchange_id)
+        return Json({**found, "contents": await _proved(edge, [one["index"] for one in found["entries"]])})
 
     @router.get(
         "/v1/audit/entries",
@@ -89,14 +90,37 @@ def routes(edge: Edge) -> APIRouter:
     ) -> Response:
         """The log's entries of every kind, with their contents."""
         caller = await edge.caller(request, "audit")
-        await _record(edge, caller, None)
+        await record_search(edge, caller, None, entries=[after, limit])
         found = await edge.log.entries(after, limit)
         return Json({"entries": found, "next": found[-1]["index"] + 1 if len(found) == limit else None})
+
+    @router.get(
+        "/v1/audit/entries/{index}",
+        tags=["audit"],
+        responses=answers(OneEntry, "The entry") | problems(*SCOPE, *LOG, NotFound, MalformedRequest),
+    )
+    async def entry(
+        request: Request, index: Annotated[int, Path(ge=0, le=2**62, description="Its place in the log.", examples=[1])]
+    ) -> Response:
+        """One entry of any kind with its contents, and the proof that it is in the log."""
+        caller = await edge.caller(request, "audit")
+        if index >= await edge.log.size():
+            raise NotFound("the log has no entry of that index", "ไม่มีรายการลำดับนี้")
+        await record_search(edge, caller, None, entries=[index, 1])
+        return Json((await _proved(edge, [index]))[0])
 
     return router
 
 
-def _query(edge: Edge, wanted: SearchRequest) -> Search:
+async def _proved(edge: Edge, indexes: list[int]) -> list[dict[str, Any]]:
+    """Entries with their contents, each with its proof."""
+    proofs = await edge.published.proofs(indexes)
+    opened = [one for index in indexes for one in await edge.log.entries(index, 1)]
+    return [{**one, "proof": proof} for one, proof in zip(opened, proofs, strict=True)]
+
+
+def query_of(edge: Edge, wanted: Criteria) -> Search:
+    """The search that a body asks for, a person in it as the pseudonym. MalformedRequest, InvalidCitizenId."""
     subject = None
     for kind in IdentifierKind:
         value = getattr(wanted, kind.value)
@@ -110,21 +134,25 @@ def _query(edge: Edge, wanted: SearchRequest) -> Search:
         identifier = require_identifier(value, kind, sandbox=edge.settings.sandbox)
         subject = edge.log.subject(kind.value, identifier).pseudonym
     return Search(
-        equals={name: value for name in _EQUALS if (value := getattr(wanted, name)) is not None},
+        equals={name: value for name in EQUALS if (value := getattr(wanted, name)) is not None},
         since=timestamp(wanted.since) if wanted.since else None,
         until=timestamp(wanted.until) if wanted.until else None,
         subject=subject,
-        limit=wanted.limit,
-        cursor=wanted.cursor,
+        reason=wanted.reason_code,
+        cases=tuple(wanted.case_references) if isinstance(wanted, ExportRequest) and wanted.case_references else None,
+        limit=wanted.limit if isinstance(wanted, SearchRequest) else 1,
+        cursor=wanted.cursor if isinstance(wanted, SearchRequest) else None,
     )
 
 
-async def _record(edge: Edge, caller: Caller, wanted: SearchRequest | None, exchange: str | None = None) -> None:
-    """`audit.search`: who looked at the log, for what, and why; a person only as the pseudonym."""
+async def record_search(edge: Edge, caller: Caller, wanted: Criteria | None, **asked: Any) -> None:
+    """`audit.search`: who looked at the log, for what, and why; a person only as the pseudonym.
+
+    `asked`: what else there is to say of it, as the entry's content is to have it.
+    """
     moment = now()
     await edge.log.ready(moment)
     subject: dict[str, Any] = {}
-    asked: dict[str, Any] = {"exchange": exchange}
     if wanted is not None:
         asked |= wanted.model_dump(mode="json", exclude={"citizen_id", "juristic_id", "cursor"}, exclude_none=True)
         for kind in IdentifierKind:
@@ -142,4 +170,4 @@ async def _record(edge: Edge, caller: Caller, wanted: SearchRequest | None, exch
 
 async def record_reading(edge: Edge, caller: Caller, exchange: str) -> None:
     """`audit.search` for an auditor's look at one exchange."""
-    await _record(edge, caller, None, exchange)
+    await record_search(edge, caller, None, exchange=exchange)

@@ -1,7 +1,7 @@
 """The tables, for SQLite and PostgreSQL alike. Alembic's migrations make them; a test holds the two equal.
 
-`log_entries` and the registers are the truth. `exchanges` is a projection: it can be dropped and filled
-again from the log. A person is a keyed pseudonym everywhere.
+`log_entries` and the registers are the truth. `exchanges` and the tables beside it are a projection: they can be
+emptied and filled again from the log. A person is a keyed pseudonym everywhere.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from sqlalchemy import (
     Column,
     Date,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
     String,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -115,6 +117,29 @@ consents = Table(
 """Consents as they are now; how they came to be so is in `sealed`, and in the log. `code`: keyed digest of the
 withdrawal code."""
 
+exchange_lines = Table(
+    "exchange_lines",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("key", LargeBinary(32), nullable=False),
+    Column("consumer", String(64), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("officer", String(64)),
+    Column("source", String(64)),
+    Column("service", String(96), nullable=False),
+    Column("purpose", String(192), nullable=False),
+    Column("agreement", String(64)),
+    Index("exchange_lines_key", "key", unique=True),
+    Index("exchange_lines_client", "client", "officer"),
+    Index("exchange_lines_officer", "officer"),
+    Index("exchange_lines_agreement", "agreement"),
+)
+"""Who asked whom for what, on which agreement: each combination once. `key`: SHA-256 over its seven values.
+
+There are few of them beside the exchanges, and hardly ever a new one: so one index on the exchanges finds by any
+of the seven, and by several at once.
+"""
+
 exchanges = Table(
     "exchanges",
     metadata,
@@ -124,23 +149,59 @@ exchanges = Table(
     Column("opened_at", String(24), nullable=False),
     Column("closed_at", String(24)),
     Column("outcome", String(16), nullable=False),
-    Column("consumer", String(64), nullable=False),
-    Column("client", String(64), nullable=False),
-    Column("officer", String(64)),
-    Column("source", String(64)),
-    Column("service", String(96), nullable=False),
-    Column("purpose", String(192), nullable=False),
+    Column("line", BigInteger, nullable=False),
     Column("case_reference", String(64)),
-    Column("agreement", String(64)),
     Column("subject", LargeBinary(32), nullable=False),
+    Column("reasons", Text),
     Column("body", Text, nullable=False),
     Index("exchanges_opened", "opened_idx"),
-    Index("exchanges_consumer", "consumer", "opened_idx"),
-    Index("exchanges_source", "source", "opened_idx"),
+    Index("exchanges_line", "line", "opened_idx"),
     Index("exchanges_subject", "subject", "opened_idx"),
     Index("exchanges_case", "case_reference"),
+    Index(
+        "exchanges_reasons",
+        "opened_idx",
+        sqlite_where=text("reasons IS NOT NULL"),
+        postgresql_where=text("reasons IS NOT NULL"),
+    ),
+    Index(
+        "exchanges_open",
+        "opened_idx",
+        sqlite_where=text("closed_idx IS NULL"),
+        postgresql_where=text("closed_idx IS NULL"),
+    ),
 )
-"""The search projection. `body`: the rest of what a search shows, as JSON. Never a field's value."""
+"""The search projection. `reasons`: the codes of why nothing was released, each between spaces; null where it was.
+`body`: the rest of what a search shows, as JSON. Never a field's value."""
+
+exchange_hours = Table(
+    "exchange_hours",
+    metadata,
+    Column("hour", String(13), primary_key=True),
+    Column("first_idx", BigInteger, nullable=False),
+    Column("last_idx", BigInteger, nullable=False),
+)
+"""Between which indexes the exchanges decided in an hour (UTC, `YYYY-MM-DDTHH`) begin: a time as part of the log."""
+
+exchange_days = Table(
+    "exchange_days",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("line", BigInteger, primary_key=True, autoincrement=False),
+    Column("outcome", String(16), primary_key=True),
+    Column("exchanges", BigInteger, nullable=False),
+)
+"""How many exchanges each line had on a day (Asia/Bangkok), by outcome."""
+
+exchange_times = Table(
+    "exchange_times",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("service", String(96), primary_key=True),
+    Column("bucket", SmallInteger, primary_key=True, autoincrement=False),
+    Column("exchanges", BigInteger, nullable=False),
+)
+"""How long a service's exchanges took from decision to outcome, as a histogram (`gateway.exchangelog.times`)."""
 
 projected = Table(
     "projected",

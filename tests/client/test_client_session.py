@@ -251,7 +251,7 @@ def test_a_key_file_is_read_and_a_wrong_one_named(tmp_path: Any) -> None:
 def test_both_clients_have_the_same_calls() -> None:
     def calls(client: type) -> dict[str, str]:
         return {
-            name: str(inspect.signature(method))
+            name: str(inspect.signature(method)).replace("AsyncIterator", "Iterator")
             for name, method in inspect.getmembers(client, inspect.isfunction)
             if not name.startswith("_")
         }

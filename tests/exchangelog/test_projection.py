@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
 
 from gateway.exchangelog import ExchangeSearch, Search
-from gateway.exchangelog.projection import SLICE, project
+from gateway.exchangelog.projection import SLICE, empty, project
 from gateway.exchangelog.vault import Vault
 from gateway.store import Connection
 from tests.exchangelog.conftest import Book
@@ -17,9 +18,42 @@ from tests.exchangelog.conftest import Book
 
 async def rows_of(book: Book) -> list[Any]:
     def read(connection: Connection) -> list[Any]:
-        return [tuple(row) for row in connection.rows("SELECT * FROM exchanges ORDER BY opened_idx")]
+        select = "SELECT e.*, l.key FROM exchanges e JOIN exchange_lines l ON l.id = e.line ORDER BY opened_idx"
+        found = connection.rows(select)
+        line = 6
+        return [(*row[:line], *map(as_bytes, row[line + 1 :])) for row in found]
 
     return await book.store.read(read)
+
+
+def as_bytes(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+async def counts_of(book: Book) -> dict[str, list[Any]]:
+    """What is counted beside the rows, with the lines by their key."""
+    statements = {
+        "hours": "SELECT * FROM exchange_hours ORDER BY 1",
+        "days": (
+            "SELECT d.day, l.key, d.outcome, d.exchanges FROM exchange_days d JOIN exchange_lines l ON l.id = d.line "
+            "WHERE d.exchanges <> 0 ORDER BY 1, 2, 3"
+        ),
+        "times": "SELECT * FROM exchange_times ORDER BY 1, 2, 3",
+    }
+    return {
+        name: [tuple(map(as_bytes, row)) for row in await book.store.read(lambda c, text=statement: c.rows(text))]
+        for name, statement in statements.items()
+    }
+
+
+def refill(url: str) -> None:
+    connection = Connection(url)
+    try:
+        connection.begin()
+        empty(connection)
+        connection.commit()
+    finally:
+        connection.close()
 
 
 def run(url: str, vault: Vault, times: int | None = None) -> None:
@@ -69,20 +103,27 @@ async def test_filled_again_from_nothing_it_is_the_same(book: Book) -> None:
     second = await rows_of(book)
     assert [row[0] for row in second[:60]] == [row[0] for row in first]
     assert len(second) == 90
-    change(book.url, "DELETE FROM exchanges", "UPDATE projected SET position = 0")
+    counted = await counts_of(book)
+    outcomes = Counter(row[5] for row in second)
+    assert outcomes.keys() == {"refused", "released", "failed", "withheld", "decided"}
+    assert {outcome: sum(n for _, _, of, n in counted["days"] if of == outcome) for outcome in outcomes} == outcomes
+    assert sum(n for *_, n in counted["times"]) == 90 - outcomes["refused"] - outcomes["decided"]
+    refill(book.url)
     run(book.url, Vault(book.keys.master))
     assert await rows_of(book) == second
+    assert await counts_of(book) == counted
 
 
 async def test_where_the_slices_end_makes_no_difference(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
     await history(book, 40)
     run(book.url, Vault(book.keys.master))
-    at_once = await rows_of(book)
+    at_once, counted = await rows_of(book), await counts_of(book)
     for width in (1, 3, 17):
         monkeypatch.setattr("gateway.exchangelog.projection.SLICE", width)
-        change(book.url, "DELETE FROM exchanges", "UPDATE projected SET position = 0")
+        refill(book.url)
         run(book.url, Vault(book.keys.master))
         assert await rows_of(book) == at_once
+        assert await counts_of(book) == counted
 
 
 async def test_two_gateways_that_fill_it_at_once_fill_it_once(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +133,7 @@ async def test_two_gateways_that_fill_it_at_once_fill_it_once(book: Book, monkey
     await history(book, 60)
     await asyncio.gather(*(asyncio.to_thread(run, book.url, Vault(book.keys.master)) for _ in range(4)))
     found = await rows_of(book)
-    change(book.url, "DELETE FROM exchanges", "UPDATE projected SET position = 0")
+    refill(book.url)
     run(book.url, Vault(book.keys.master))
     assert found == await rows_of(book)
     assert len(found) == 60

@@ -63,7 +63,7 @@ def test_a_column_takes_the_longest_that_the_form_allows(column: str, longest: s
     form = PURPOSE_CODE if column == "purpose" else SERVICE_ID
     assert form.fullmatch(longest)
     assert not form.fullmatch(longest + "9" if column == "service" else longest + ".c")
-    assert tables.exchanges.c[column].type.length >= len(longest)
+    assert tables.exchange_lines.c[column].type.length >= len(longest)
 
 
 def test_both_kinds_of_database_are_tested() -> None:
