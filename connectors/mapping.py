@@ -11,6 +11,7 @@ Its form is `mapping.schema.json`. A rule has a `type`, and a `path` (JSON Point
     composed   text made of several values (a full name, an address)
     object     several values as one property
     list       a list, each item by one rule
+    compare    yes or no, by comparison with a value of the asker's (see `connectors.comparing`)
 
 What is absent, null, blank or listed under `missing` is missing: the rule's `default`, else null; with
 `required: true` it is a fault. What is there and does not fit is a fault too: `AgencyMisbehaved("unmapped")`,
@@ -29,6 +30,7 @@ from typing import Any, Final
 
 import orjson
 
+from connectors.comparing import Comparison, comparison
 from connectors.dates import NotADate, partial_date
 from gateway.plugin import AgencyMisbehaved, Record
 
@@ -38,6 +40,7 @@ Rule = Callable[[Any], Any]
 """From the node a rule's paths start at to the value; None where it is missing."""
 
 _ABSENT: Final = object()
+_NOTHING: Final[Mapping[str, str]] = {}
 _TO_ARABIC: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
@@ -52,21 +55,23 @@ class Unmapped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mapper:
-    """A compiled mapping. `fields`: each of the service's fields and its rule."""
+    """A compiled mapping. `fields`, `compared`: the service's fields that are told, and that answer yes or no."""
 
     fields: Mapping[str, Rule]
+    compared: Mapping[str, Comparison]
     root: Rule
     echo: Rule | None
     as_of: Rule | None
 
-    def record(self, answer: Any, fields: Container[str]) -> Record:
-        """The record of `fields` in `answer`, in the mapping's order; AgencyMisbehaved (`no_echo`, `unmapped`)."""
+    def record(self, answer: Any, fields: Container[str], given: Mapping[str, str] = _NOTHING) -> Record:
+        """The record of `fields` in `answer`; AgencyMisbehaved (`no_echo`, `unmapped`)."""
         echo = None if self.echo is None else _echoed(self.echo, answer)
         try:
             node = self.root(answer)
             if not isinstance(node, (dict, list)):
                 raise Unmapped
             data = {name: rule(node) for name, rule in self.fields.items() if name in fields}
+            data.update({name: rule(node, given) for name, rule in self.compared.items() if name in fields})
             as_of = None if self.as_of is None else self.as_of(node)
         except Unmapped:
             raise AgencyMisbehaved("unmapped") from None
@@ -78,7 +83,10 @@ def compile_mapping(mapping: Mapping[str, Any]) -> Mapper:
     common = tuple(mapping.get("missing", ()))
     echo = mapping.get("echo", "none")
     return Mapper(
-        fields={name: _rule(rule, common) for name, rule in mapping["fields"].items()},
+        fields={name: _rule(rule, common) for name, rule in mapping["fields"].items() if rule["type"] != "compare"},
+        compared={
+            name: _comparison(rule, common) for name, rule in mapping["fields"].items() if rule["type"] == "compare"
+        },
         root=pointer(mapping["root"]) if "root" in mapping else _itself,
         echo=None if echo == "none" else pointer(echo),
         as_of=_rule(mapping["as_of"], common) if "as_of" in mapping else None,
@@ -359,6 +367,14 @@ def _object(rule: Mapping[str, Any], common: tuple[Any, ...]) -> Rule:
         return {name: member(inner) for name, member in members.items()}
 
     return run
+
+
+def _comparison(rule: Mapping[str, Any], common: tuple[Any, ...]) -> Comparison:
+    def text_at(part: Mapping[str, Any]) -> Callable[[Any], str | None]:
+        find = _finder(part["path"], part, common)
+        return lambda node: None if (value := find(node)) is None else _as_text(value)
+
+    return comparison({name: (text_at(part), part["as"]) for name, part in rule["with"].items()})
 
 
 def _list(rule: Mapping[str, Any], common: tuple[Any, ...]) -> Rule:

@@ -98,7 +98,7 @@ class RestConnector:
             for number in pages.further(answer):
                 pages.add(answer, await self._asked(ask, number))
             pages.whole(answer)
-        return self._mapper.record(answer, ask.fields)
+        return self._mapper.record(answer, ask.fields, ask.given)
 
     async def _asked(self, ask: Ask, page: int | None) -> Any:
         """The answer's values, or what it means where it is none."""

@@ -124,7 +124,7 @@ class SoapConnector:
             "POST", self._url, self._envelope.build(ask.identifier), self._envelope.headers
         )
         async with response:
-            return self._mapper.record(await self._answer(response), ask.fields)
+            return self._mapper.record(await self._answer(response), ask.fields, ask.given)
 
     async def _answer(self, response: aiohttp.ClientResponse) -> Any:
         """The response element's values; raises what the answer means where it is none."""

@@ -152,7 +152,7 @@ class SqlConnector:
             async with asyncio.timeout_at(ask.deadline):
                 outcome = await asyncio.get_running_loop().run_in_executor(self._threads, query.run)
             if isinstance(outcome, list):
-                return self._mapper.record(self._answer(outcome), ask.fields)
+                return self._mapper.record(self._answer(outcome), ask.fields, ask.given)
             failure = outcome
         except (CitizenNotFound, SourceFault) as known:
             failure = known

@@ -110,7 +110,7 @@ def build(settings: Settings) -> ASGIApp:
         pipeline=Pipeline(
             current,
             identity,
-            Judging(store, consents),
+            Judging(store, consents, keys.derive("pseudonym/comparison")),
             Recording(store, log),
             sources,
             Minimiser(),

@@ -6,16 +6,18 @@ once more before an answer is released, and explains a decision that nobody acts
 
 from __future__ import annotations
 
+import hmac
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gateway.consents import ConsentBook, Held
 from gateway.current import Holding
 from gateway.errors import Denied, GatewayError, QuotaExceeded, UnknownField, UnknownService
+from gateway.given import needed, require_known
 from gateway.model import Caller, Decision, Facts, Question, Service, bangkok_day, now
 from gateway.observe import about
-from gateway.policy import QUOTA_CODES, officer_quota_key, term_quota_key
+from gateway.policy import COMPARISONS_A_DAY, QUOTA_CODES, comparison_quota_key, officer_quota_key, term_quota_key
 from gateway.registers import candidates
 from gateway.store import REGISTERS, Store, consent_scope
 
@@ -47,6 +49,8 @@ class Judging:
 
     store: Store
     consents: ConsentBook
+    person_key: bytes = field(repr=False)
+    """What the pseudonyms are keyed with under which comparisons are counted; no log or consent knows them."""
 
     async def judge(
         self, holding: Holding, caller: Caller, question: Question, *, standing: Decision | None = None
@@ -63,12 +67,23 @@ class Judging:
         facts = candidates(holding.registers, caller, service, question, moment)
         if standing is not None:
             facts = _on_the_term_of(standing, facts)
-        facts = [await self._with_quotas(fact, moment, own) for fact in facts]
+        person = self._person(question)
+        facts = [await self._with_quotas(fact, moment, own, person) for fact in facts]
         facts, consent = await self.consents.joined(facts, question, moment, own=own)
         decision = holding.judge.judge(facts)
+        if question.given and decision.permit:
+            counted = (comparison_quota_key(str(decision.agreement), str(decision.term), person), COMPARISONS_A_DAY)
+            decision = replace(decision, quotas=(*decision.quotas, counted))
         return Judgement(holding, service, decision, facts, consent, round((time.perf_counter() - begun) * 1e6))
 
-    async def _with_quotas(self, fact: Facts, moment: datetime, own: int) -> Facts:
+    def _person(self, question: Question) -> str:
+        """Whose data something is compared with: a pseudonym of this use alone."""
+        if not question.given:
+            return ""
+        text = f"{question.identifier_kind.value}:{question.identifier}"
+        return hmac.digest(self.person_key, text.encode(), "sha256").hex()
+
+    async def _with_quotas(self, fact: Facts, moment: datetime, own: int, person: str) -> Facts:
         """The fact with what is used of the term's quotas today, this exchange's `own` share left out."""
         agreement, term, officer = fact.agreement, fact.term, fact.officer
         if agreement is None or term is None:
@@ -79,6 +94,9 @@ class Judging:
         if term.quota_per_officer_per_day and officer is not None:
             key = officer_quota_key(agreement.id, term.id, fact.client.id, officer.code)
             officer_used = await self.store.quota_used(key, day)
+        if person and any(needed(fact.service, name) for name in fact.fields):
+            compared = await self.store.quota_used(comparison_quota_key(agreement.id, term.id, person), day)
+            fact = replace(fact, comparisons_used=max(compared - own, 0))
         if not used and not officer_used:
             return fact
         return replace(fact, quota_used=max(used - own, 0), officer_quota_used=max(officer_used - own, 0))
@@ -100,6 +118,7 @@ def route(holding: Holding, question: Question) -> Service:
             f"{len(unknown)} of the named fields are not in the service's schema: see its schema",
             f"มีรายการข้อมูล {len(unknown)} รายการที่ไม่อยู่ในสคีมาของบริการ",
         )
+    require_known(service, question.given)
     return service
 
 

@@ -25,6 +25,7 @@ from typing import Any
 from gateway.catalogue import require_open, with_hours
 from gateway.current import Current
 from gateway.errors import GatewayError, GatewayFailed, MalformedRequest, Moved, NotFound, Overloaded
+from gateway.given import require_used
 from gateway.identity import Identity, Presented, used_before
 from gateway.judgement import Judgement, Judging, refusal
 from gateway.model import Answer, Caller, Decision, Question, Receipt, new_id, now, timestamp
@@ -103,6 +104,8 @@ class Pipeline:
         """Stages 3 to 5, again if the registers or a quota moved in between."""
         for _ in range(ATTEMPTS):
             judgement = await self.judging.judge(self.current.holding, caller, question)
+            if judgement.decision.permit:
+                require_used(judgement.service, question, judgement.decision)
             try:
                 decided = await self.recording.decided(exchange_id, caller, question, judgement, incoming.body)
             except Moved:
@@ -133,6 +136,7 @@ class Pipeline:
             consumer=decided.caller.agency,
             purpose=question.purpose,
             deadline=begun + service.deadline,
+            given=question.given,
         )
         try:
             record = await self.sources.fetch(service, ask)

@@ -49,6 +49,8 @@ class Ask:
 
     `deadline` is on `asyncio.get_running_loop().time()`'s clock, in seconds. `fields` are the granted
     ones: a connector may fetch more if its source knows no better; the gateway drops what is not granted.
+    `given`: name -> the asker's value to compare with, for the granted fields that answer yes or no. It is compared,
+    or handed to a source that compares; never kept, logged or answered.
     """
 
     identifier: str = field(repr=False)
@@ -59,6 +61,7 @@ class Ask:
     consumer: str
     purpose: str
     deadline: float
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

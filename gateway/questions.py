@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.errors import MalformedRequest
+from gateway.given import read_given
 from gateway.model import (
     CODE,
     FIELD_NAME,
@@ -28,7 +29,7 @@ from gateway.model import (
 )
 
 _KEYS = frozenset(
-    ("service", "citizen_id", "juristic_id", "purpose", "fields", "consent_id", "officer", "case_reference")
+    ("service", "citizen_id", "juristic_id", "purpose", "fields", "given", "consent_id", "officer", "case_reference")
 )
 _THIRTEEN_DIGITS = re.compile(r"[0-9](?:[._/\s-]*[0-9]){12}", re.ASCII)
 _MOST_FIELDS = 200
@@ -90,6 +91,7 @@ def question_of(value: dict[str, Any], *, sandbox: bool, about_someone: bool = T
         consent_id=_optional(value, "consent_id", REFERENCE.fullmatch),
         officer=_optional(value, "officer", CODE.fullmatch),
         case_reference=_optional(value, "case_reference", REFERENCE.fullmatch),
+        given=read_given(value["given"]) if "given" in value else {},
     )
 
 

@@ -49,7 +49,8 @@ __all__ = [
 
 def check_kind(service: Service) -> None:
     """Raises MalformedRequest where the service's connector is of no installed kind or its settings do not fit."""
-    for finding in connector_findings(service.agency, service.connector, service.fields):
+    given = {name: [value.name for value in info.given] for name, info in service.fields.items()}
+    for finding in connector_findings(service.agency, service.connector, given):
         place = pointer(("connector", *finding.place))
         raise MalformedRequest(f"{place}: {finding.en}", f"{place}: {finding.th}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from gateway.catalogue.hours import outages_told
-from gateway.model.service import Service
+from gateway.model.service import GivenValue, Service
 
 _OURS: Final = frozenset({"freshness", "contacts"})
 """What `Service.metadata` carries beside the 14 fields of มรด. 3-1:2565."""
@@ -43,8 +43,14 @@ def describe(service: Service) -> dict[str, Any]:
                 "pdpa": field.pdpa,
                 "sensitive": field.sensitive,
                 **({"tgix": field.tgix} if field.tgix else {}),
+                **({"given": [_given(value) for value in field.given]} if field.given else {}),
             }
             for field in service.fields.values()
         ],
         "digest": service.digest,
     }
+
+
+def _given(value: GivenValue) -> dict[str, str]:
+    """What an asker gives to have it compared."""
+    return {"name": value.name, "title": value.title_en, "title_th": value.title_th, "form": value.form}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -65,8 +65,13 @@ def kind(name: str) -> Kind:
     )
 
 
-def connector_findings(agency: str, connector: Mapping[str, Any], fields: Iterable[str]) -> Iterator[Finding]:
-    """What is wrong with a service's connector: unknown kind, settings, mapping, secrets of another agency."""
+def connector_findings(
+    agency: str, connector: Mapping[str, Any], fields: Mapping[str, Collection[str]]
+) -> Iterator[Finding]:
+    """What is wrong with a service's connector: unknown kind, settings, mapping, secrets of another agency.
+
+    `fields`: the service's, and the names of the values that each is compared with (none: it is simply told).
+    """
     try:
         found = kind(connector["kind"])
     except Exception:  # a stranger's package may fail in any way of its own
@@ -94,6 +99,7 @@ def connector_findings(agency: str, connector: Mapping[str, Any], fields: Iterab
             )
         if found.mapping is not None:
             findings.extend(_uneven_fields(mapping, set(fields)))
+            findings.extend(_uneven_comparisons(mapping["fields"], fields))
     yield from findings
 
 
@@ -156,3 +162,19 @@ def _uneven_fields(mapping: Mapping[str, Any], fields: set[str]) -> Iterator[Fin
             f"add a rule for `{name}`",
             f"เพิ่มกฎของ `{name}`",
         )
+
+
+def _uneven_comparisons(rules: Mapping[str, Any], fields: Mapping[str, Collection[str]]) -> Iterator[Finding]:
+    """Fields that the schema has answered by comparison and the mapping does not, or with other values."""
+    for name, given in fields.items():
+        rule = rules.get(name)
+        compared = rule.get("with", {}) if isinstance(rule, Mapping) and rule.get("type") == "compare" else {}
+        if rule is not None and set(compared) != set(given):
+            listed = ", ".join(sorted(given))
+            yield Finding(
+                ("mapping", "fields", name),
+                "what the rule compares is not what the schema's `x-given` names",
+                "ค่าที่กฎเปรียบเทียบไม่ตรงกับ `x-given` ของ schema",
+                f"compare with: {listed}" if given else "say in the schema with what: `x-given`",
+                f"เปรียบเทียบกับ: {listed}" if given else "ระบุใน schema ว่าเปรียบเทียบกับอะไร: `x-given`",
+            )

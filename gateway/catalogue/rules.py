@@ -56,7 +56,8 @@ def _service_findings(body: Mapping[str, Any], i: int, sound: Set[str]) -> Itera
     if not wrong and sound >= {"category", "level"}:
         yield from _highest_level(service)
     if not wrong and "connector" in sound:
-        findings = connector_findings(body["id"], service["connector"], service["schema"]["properties"])
+        given = {name: field.get("x-given", {}) for name, field in service["schema"]["properties"].items()}
+        findings = connector_findings(body["id"], service["connector"], given)
         yield from (each.under(("connector",)) for each in findings)
 
 

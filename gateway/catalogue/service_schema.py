@@ -3,6 +3,8 @@
 Annotations of a field (a top-level property): `title` and `x-title-th`, `examples`, `x-level` (data
 classification "01" to "05", มสพร. 8-2565), `x-pdpa` (`none`, `general`, or a category of PDPA section 26) and
 `x-tgix` (the TGIX term) where one is known. A field is released whole, so it has one classification only.
+A field that answers yes or no by comparison says what the asker gives for it: `x-given`, {name: {`title`,
+`x-title-th`, `form`: `name` or `citizen_id`}}.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any, Final
 from gateway.catalogue.form import Form, schema_fault
 from gateway.catalogue.problems import Finding, Place
 from gateway.model.identifiers import FIELD_NAME
-from gateway.model.service import FieldInfo
+from gateway.model.service import FieldInfo, GivenValue
 
 PDPA: Final = (
     "none",
@@ -31,7 +33,24 @@ PDPA: Final = (
 )
 """PDPA categories: none, general, and those of section 26 (race stands for ethnic origin too, religion for belief)."""
 LEVELS: Final = ("01", "02", "03", "04", "05")
-_ANNOTATIONS: Final = frozenset({"x-title-th", "x-level", "x-pdpa", "x-tgix"})
+_GIVEN: Final = Form(
+    {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 10,
+        "propertyNames": {"pattern": "^[a-z][a-z0-9_]{0,63}$"},
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["title", "x-title-th", "form"],
+            "properties": {
+                "title": {"type": "string", "pattern": "\\S"},
+                "x-title-th": {"type": "string", "pattern": "\\S"},
+                "form": {"enum": ["name", "citizen_id"]},
+            },
+        },
+    }
+)
 _SUBSCHEMAS: Final = frozenset(
     {"items", "contains", "not", "if", "then", "else", "prefixItems", "allOf", "anyOf", "oneOf"}
 )
@@ -76,6 +95,10 @@ def fields_of(schema: Mapping[str, Any]) -> dict[str, FieldInfo]:
             level=int(field["x-level"]),
             pdpa=field["x-pdpa"],
             tgix=field.get("x-tgix", ""),
+            given=tuple(
+                GivenValue(given, value["title"], value["x-title-th"], value["form"])
+                for given, value in field.get("x-given", {}).items()
+            ),
         )
         for name, field in schema["properties"].items()
     }
@@ -94,6 +117,7 @@ def _field_findings(schema: Mapping[str, Any], name: str, field: Mapping[str, An
         yield Finding(place, f"`x-pdpa` must be one of {', '.join(PDPA)}", "`x-pdpa` ต้องเป็นประเภทข้อมูลที่กำหนด")
     if not isinstance(field.get("x-tgix", ""), str):
         yield Finding(place, "`x-tgix` must be text", "`x-tgix` ต้องเป็นข้อความ")
+    yield from _given_findings(place, field)
     yield from _examples(schema, place, field)
     for inner_place, inner in _inside(field, place):
         for key in ("x-level", "x-pdpa"):
@@ -105,6 +129,23 @@ def _field_findings(schema: Mapping[str, Any], name: str, field: Mapping[str, An
                     "make it a field of its own",
                     "แยกเป็นรายการข้อมูลต่างหาก",
                 )
+
+
+def _given_findings(place: Place, field: Mapping[str, Any]) -> Iterator[Finding]:
+    """What is wrong with what a field says it is compared with."""
+    if "x-given" not in field:
+        return
+    place = (*place, "x-given")
+    yield from (each.under(place) for each in _GIVEN.findings(field["x-given"]))
+    types = field.get("type")
+    if set(types if isinstance(types, list) else [types]) != {"boolean", "null"}:
+        yield Finding(
+            place,
+            "what is compared is answered true, false, or null where the source does not know",
+            "ผลการเปรียบเทียบต้องเป็น true false หรือ null เมื่อแหล่งข้อมูลไม่ทราบ",
+            "make its type [boolean, null]",
+            "กำหนดชนิดเป็น [boolean, null]",
+        )
 
 
 def _examples(schema: Mapping[str, Any], place: Place, field: Mapping[str, Any]) -> Iterator[Finding]:

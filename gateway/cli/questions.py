@@ -1,5 +1,5 @@
-"""`linkage exchange`: one question. The citizen ID comes on standard input, so that no shell history or process list
-holds it."""
+"""`linkage exchange`: one question. The citizen ID comes on standard input, and so do values to compare with: no shell
+history or process list holds them."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def exchange(
     field: Annotated[
         list[str] | None, typer.Option(help="A field you want; may be repeated. Without it, the agreement's.")
     ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(help="The name of a value to compare with; the value is a line of standard input, after the ID."),
+    ] = None,
     officer: Annotated[str | None, typer.Option(help="The staff code of the officer you ask for.")] = None,
     case_reference: Annotated[str | None, typer.Option(help="Your own file's reference.")] = None,
     consent_id: Annotated[str | None, typer.Option("--consent", help="The consent it rests on.")] = None,
@@ -33,12 +37,14 @@ def exchange(
 ) -> None:
     """ถามหนึ่งคำถาม เลขประจำตัวประชาชนอ่านจาก standard input / Asks one question; the ID is read from standard input."""
     identifier = read_identifier()
+    values = {name: _read_given(name) for name in given or ()}
     answer = remote.gateway.exchange(
         service=service,
         purpose=purpose,
         citizen_id=None if juristic else identifier,
         juristic_id=identifier if juristic else None,
         fields=field or None,
+        given=values or None,
         officer=officer,
         case_reference=case_reference,
         consent_id=consent_id,
@@ -54,6 +60,18 @@ def read_identifier() -> str:
     if not text:
         raise WrongUse("ส่งเลขประจำตัวประชาชนทาง standard input", "give the citizen ID on standard input, one line")
     return text.replace("-", "") if _WRITTEN.fullmatch(text) else text
+
+
+def _read_given(name: str) -> str:
+    """The next line of standard input: what the person at the counter says of themselves, to be compared."""
+    asked = sys.stdin.isatty()
+    text = (getpass.getpass(f"{name}: ") if asked else sys.stdin.readline(1024)).strip()
+    if not text:
+        raise WrongUse(
+            "ส่งค่าของ --given ทาง standard input บรรทัดละค่า ตามลำดับ ต่อจากเลขประจำตัว",
+            "give the values of --given on standard input: a line each, in the order named, after the ID",
+        )
+    return text
 
 
 def _show(remote: Remote, answer: Answer) -> None:

@@ -13,7 +13,8 @@ class QuestionFields(TypedDict, total=False):
     """One question about one citizen or company. One of `citizen_id` and `juristic_id`, 13 ASCII digits.
 
     `fields`: those wanted; left out, the agreement term's. `officer`: the staff code on whose behalf it is asked.
-    `case_reference`: of the asker's own file. What is None counts as left out.
+    `case_reference`: of the asker's own file. `given`: name -> value to compare with, for the fields that answer yes
+    or no. What is None counts as left out.
     """
 
     service: Required[str]
@@ -21,6 +22,7 @@ class QuestionFields(TypedDict, total=False):
     citizen_id: str | None
     juristic_id: str | None
     fields: Sequence[str] | None
+    given: Mapping[str, str] | None
     consent_id: str | None
     officer: str | None
     case_reference: str | None

@@ -146,6 +146,7 @@ class ExchangeLog:
                 "policy_digest": decision.policy_digest,
                 "asked": list(question.fields) if question.fields is not None else None,
                 "granted": list(decision.fields),
+                **({"given": sorted(question.given)} if question.given else {}),
             },
             content={
                 "outcome": "decided" if decision.permit else "refused",

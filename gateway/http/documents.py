@@ -108,7 +108,9 @@ class TokenBody(Document):
 class QuestionBody(Document):
     """One question about one person, or one juristic person: `citizen_id` or `juristic_id`, by what the service
     asks by. The last digit of either is its check digit. Leave `fields` out to ask for all of the term's; leave out
-    what there is nothing to say of (null is refused). No other value may be or hold a citizen ID.
+    what there is nothing to say of (null is refused). No other value may be or hold a citizen ID, but one of
+    `given`: the values to compare with, for fields that answer true or false, by the names in the service's schema
+    (`x-given`). They are compared and forgotten.
     """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"oneOf": ONE_IDENTIFIER})
@@ -119,6 +121,9 @@ class QuestionBody(Document):
     fields: list[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]] = Field(
         default_factory=list, min_length=1, max_length=200, json_schema_extra={"uniqueItems": True}
     )
+    given: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")], Annotated[str, Field(min_length=1, max_length=200)]
+    ] = Field(default_factory=dict, min_length=1, max_length=20)
     consent_id: str = Field(default_factory=str, pattern=r"^[A-Za-z0-9._/-]{1,64}$")
     officer: str = Field(default_factory=str, pattern=r"^[A-Za-z0-9._-]{1,64}$")
     case_reference: str = Field(default_factory=str, pattern=r"^[A-Za-z0-9._/-]{1,64}$")

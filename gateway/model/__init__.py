@@ -21,7 +21,7 @@ from gateway.model.identifiers import (
     writes_citizen_id,
 )
 from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Operator, Purpose, Term
-from gateway.model.service import FieldInfo, Outage, Service
+from gateway.model.service import FieldInfo, GivenValue, Outage, Service
 
 __all__ = [
     "BANGKOK",
@@ -40,6 +40,7 @@ __all__ = [
     "Decision",
     "Facts",
     "FieldInfo",
+    "GivenValue",
     "IdentifierKind",
     "Officer",
     "Operator",

@@ -52,6 +52,8 @@ class Question:
     consent_id: str | None = None
     officer: str | None = None
     case_reference: str | None = None
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Name -> value to compare with (`gateway.given`): for the connector's eyes alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,8 @@ class Facts:
 
     `fields` are those asked for (or the term's, where the question names none). `quota_used` and
     `officer_quota_used` count today's permitted exchanges (Asia/Bangkok). `officer` is None where the
-    question names an officer who is not enrolled; `officer_named` says that it names one.
+    question names an officer who is not enrolled; `officer_named` says that it names one. `comparisons_used`: how
+    often something was compared with what is known of this person on this term today; None: nothing is compared.
     """
 
     now: datetime
@@ -146,3 +149,4 @@ class Facts:
     consent: Consent | None = None
     quota_used: int = 0
     officer_quota_used: int = 0
+    comparisons_used: int | None = None

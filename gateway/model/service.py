@@ -11,11 +11,22 @@ from gateway.model.identifiers import IdentifierKind
 
 
 @dataclass(frozen=True, slots=True)
+class GivenValue:
+    """A value that the asker gives for a field to be compared with. `form`: `name` or `citizen_id`."""
+
+    name: str
+    title_en: str
+    title_th: str
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class FieldInfo:
     """One field of a service's schema: its titles and how it is classified.
 
     `level`: 1 to 5, the data classification of มสพร. 8-2565 (open … top secret). `pdpa`: `none`, `general`
     or a section 26 category (`health`, `disability`, …). `tgix`: the TGIX semantic term where one is known.
+    `given`: what a yes-or-no answer is compared with; empty for a field that is simply told.
     """
 
     name: str
@@ -24,6 +35,7 @@ class FieldInfo:
     level: int
     pdpa: str
     tgix: str = ""
+    given: tuple[GivenValue, ...] = ()
 
     @property
     def sensitive(self) -> bool:

@@ -6,12 +6,14 @@ of them. Rules and examples lie in `policies/`. The judge knows no register and 
 
 from gateway.policy.check import check, try_examples
 from gateway.policy.examples import read_examples
-from gateway.policy.judge import QUOTA_CODES, Judge, officer_quota_key, term_quota_key
+from gateway.policy.judge import QUOTA_CODES, Judge, comparison_quota_key, officer_quota_key, term_quota_key
 from gateway.policy.policyset import PolicyInfo, PolicySet, Problem
 from gateway.policy.recorded import Recorder, recorded_facts
 from gateway.policy.replay import Otherwise, replay
+from gateway.policy.request import COMPARISONS_A_DAY
 
 __all__ = [
+    "COMPARISONS_A_DAY",
     "QUOTA_CODES",
     "Judge",
     "Otherwise",
@@ -20,6 +22,7 @@ __all__ = [
     "Problem",
     "Recorder",
     "check",
+    "comparison_quota_key",
     "officer_quota_key",
     "read_examples",
     "recorded_facts",

@@ -43,7 +43,7 @@ _UNREAD: dict[type, dict[str, Any]] = {
         "token_binding": "",
     },
     Purpose: {**_TITLES, "authority_en": "", "authority_th": "", "replaces": ()},
-    FieldInfo: {**_TITLES, "name": "", "tgix": ""},
+    FieldInfo: {**_TITLES, "name": "", "tgix": "", "given": ()},
     Service: {
         **_TITLES,
         "identifier_kind": IdentifierKind.CITIZEN,
@@ -79,6 +79,7 @@ _TOP = {
     "consent",
     "quota_used",
     "officer_quota_used",
+    "comparisons_used",
 }
 
 
@@ -122,6 +123,7 @@ def facts_from_json(doc: Mapping[str, Any]) -> Facts:
         consent=consent,
         quota_used=_value(int, "quota_used", doc.get("quota_used", 0)),
         officer_quota_used=_value(int, "officer_quota_used", doc.get("officer_quota_used", 0)),
+        comparisons_used=_value(int | None, "comparisons_used", doc.get("comparisons_used")),
     )
 
 
@@ -144,6 +146,7 @@ def facts_as_json(facts: Facts) -> dict[str, Any]:
         "consent": _write(facts.consent),
         "quota_used": facts.quota_used,
         "officer_quota_used": facts.officer_quota_used,
+        "comparisons_used": facts.comparisons_used,
     }
 
 

@@ -27,7 +27,7 @@ from gateway.model.parties import Term
 from gateway.policy.policyset import PolicyInfo, PolicySet
 from gateway.policy.request import Asked, InconsistentFacts, Requests, asked_of, needs_consent, sensitive_fields
 
-QUOTA_CODES = frozenset({"quota_exceeded", "officer_quota_exceeded"})
+QUOTA_CODES = frozenset({"quota_exceeded", "officer_quota_exceeded", "comparisons_exceeded"})
 """The reason codes that time alone cures: a refusal for nothing else is a 429."""
 
 REMEMBERED = 4096
@@ -39,6 +39,11 @@ _LOG = logging.getLogger(__name__)
 def term_quota_key(agreement: str, term: str) -> str:
     """The daily counter of one term; the day is added by who counts."""
     return f"term:{agreement}:{term}"
+
+
+def comparison_quota_key(agreement: str, term: str, person: str) -> str:
+    """The daily counter of what is compared with one person's data on one term. `person`: a keyed pseudonym."""
+    return f"compare:{agreement}:{term}:{person}"
 
 
 def officer_quota_key(agreement: str, term: str, client: str, officer: str) -> str:

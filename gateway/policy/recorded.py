@@ -5,7 +5,7 @@ days; nothing of the citizen. The greater part is the same from one question to 
 the registers, so it is written once and kept as bytes: a few microseconds an exchange.
 
     {"now": time, "candidates": [{"on": {…}, "quota_used": n, "officer_quota_used": n,
-                                  "consent_named": bool, "consent": {…} or null}]}
+                                  "consent_named": bool, "consent": {…} or null, "comparisons_used"?: n}]}
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Recorder:
                     "officer_quota_used": facts.officer_quota_used,
                     "consent_named": facts.consent_named,
                     "consent": member_as_json(facts.consent) if facts.consent is not None else None,
+                    **({} if facts.comparisons_used is None else {"comparisons_used": facts.comparisons_used}),
                 }
                 for facts in candidates
             ],

@@ -25,6 +25,10 @@ HANDLES = 8192
 costs some 0.3 ms."""
 
 
+COMPARISONS_A_DAY = 5
+"""How often one person may be compared with what is given, on one term and day: nobody tries names until one fits."""
+
+
 class InconsistentFacts(ValueError):
     """The facts do not belong together (another caller's client, half an agreement): nothing to judge by."""
 
@@ -269,6 +273,8 @@ def _add_term_facts(context: dict[str, Any], facts: Facts, term: Term, sensitive
         context["officer_counted"] = True
         if facts.officer_named:
             context["officer_quota_left"] = min(term.quota_per_officer_per_day - facts.officer_quota_used, 1)
+    if facts.comparisons_used is not None:
+        context["comparisons_left"] = min(COMPARISONS_A_DAY - facts.comparisons_used, 1)
     consent = facts.consent
     if consent is None:
         if facts.consent_named:

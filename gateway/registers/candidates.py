@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from gateway.errors import InvalidToken
+from gateway.given import needed
 from gateway.model import Agency, Agreement, Caller, Facts, Question, Service, Term, bangkok_day
 from gateway.registers.snapshot import Registers
 
@@ -48,7 +49,7 @@ def candidates(
             service=service,
             connector_status=connector_status,
             purpose=registers.purposes.get(question.purpose),
-            fields=_fields(question, term),
+            fields=_fields(question, service, term),
             officer_named=question.officer is not None,
             officer=registers.officers.get((client.id, question.officer)) if question.officer else None,
             agreement=agreement,
@@ -69,7 +70,11 @@ def _connector_status(registers: Registers, service: Service) -> str:
     return "disabled" if service.id in connector["disabled_services"] else str(connector["status"])
 
 
-def _fields(question: Question, term: Term | None) -> tuple[str, ...]:
+def _fields(question: Question, service: Service, term: Term | None) -> tuple[str, ...]:
+    """Those asked for; else the term's, and of those that compare the ones that something is given for."""
     if question.fields is not None:
         return question.fields
-    return tuple(sorted(term.fields)) if term else ()
+    if term is None:
+        return ()
+    told = [name for name in term.fields if needed(service, name) <= question.given.keys()]
+    return tuple(sorted(told or term.fields))

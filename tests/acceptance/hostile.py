@@ -82,6 +82,7 @@ def every_outcome(scene: Scene) -> None:
         scene.exchange(token, {"service": PERSON, "citizen_id": citizen, "purpose": OLD_AGE, "fields": ["father_name"]})
         scene.exchange(token, {"service": PERSON, "citizen_id": citizen, "purpose": "leak.quota"})
         scene.exchange(token, {"service": PERSON, "citizen_id": citizen, "purpose": "nobody.knows-it"})
+        compared(scene, token, citizen)
     for number, fault in enumerate(FAULTS):
         citizen = KNOWN[number % 7]
         for agency in agencies.values():
@@ -104,6 +105,29 @@ def every_outcome(scene: Scene) -> None:
     down.process.kill()
     down.process.wait()
     scene.exchange(token, {"citizen_id": SOMEONE, **cover})
+
+
+def compared(scene: Scene, token: str, citizen: str) -> None:
+    """Values to compare with: right ones, another's, ones that are refused or malformed."""
+    own, other = PEOPLE.get(citizen, PEOPLE[SOMEONE]), PEOPLE[KNOWN[1]]
+    name = {"first_name": own.first_name, "last_name": own.last_name}
+    question = {"service": PERSON, "citizen_id": citizen, "purpose": "leak.compared"}
+    for given in (
+        {**name, "mother_citizen_id": other.citizen_id},
+        {**name, "first_name": other.first_name},
+        {"first_name": own.first_name},
+        {"mother_citizen_id": own.mother or other.citizen_id, citizen: own.first_name},
+        {"mother_citizen_id": citizen[:-1]},
+        {"mother_citizen_id": [citizen]},
+        {"first_name": citizen, "last_name": f"{own.last_name}\n{citizen}"},
+        {own.first_name: own.last_name},
+        [own.first_name, citizen],
+        own.last_name,
+        {**name, "last_name": own.last_name * 40},
+    ):
+        scene.exchange(token, {**question, "given": given})
+        scene.exchange(token, {**question, "given": given, "purpose": OLD_AGE})
+        scene.exchange(token, {**question, "given": given, "service": HOUSE, "purpose": OLD_AGE})
 
 
 def while_asked(scene: Scene, token: str, question: dict[str, Any], meanwhile: Callable[[], Any]) -> None:

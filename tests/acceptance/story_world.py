@@ -51,7 +51,7 @@ def agreements() -> list[dict[str, Any]]:
             "dep.disability.v1",
             [term(DISABILITY, ["card_status", "card_expiry"], **disabled)],
         ),
-        one("dcy-person", "dcy", "dopa.person.v1", [term(NEWBORN, _PERSON)]),
+        one("dcy-person", "dcy", "dopa.person.v1", [term(NEWBORN, [*_PERSON, "mother_matches"])]),
         *(
             one(f"dol-{name}", "dol", service, [term(LAND, fields, officer_required=True, authority=LAND_CODE)])
             for name, service, fields in (
@@ -64,7 +64,7 @@ def agreements() -> list[dict[str, Any]]:
             "mea-person",
             "mea",
             "dopa.person.v1",
-            [term(DEPOSIT, ["life_status"], lawful_basis="24(3)", authority=CONTRACT)],
+            [term(DEPOSIT, ["life_status", "name_matches"], lawful_basis="24(3)", authority=CONTRACT)],
         ),
         one(
             "town-student",

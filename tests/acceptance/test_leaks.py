@@ -50,11 +50,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with running(tmp_path_factory.mktemp("leaks"), LINKAGE_TRUSTED_PROXIES="127.0.0.1") as (gateway, agencies):
         played = Scene(gateway, agencies)
         with gateway.as_("admin") as admin:
-            for code in ("leak.ended", "leak.quota"):
+            for code in ("leak.ended", "leak.quota", "leak.compared"):
                 body = {"code": code, "title": title(code), "authority": title("An act"), "replaces": []}
                 admin.act("purpose.add", body)
         agree(gateway, agreement("leak-ended", PERSON, [term("leak.ended", ["life_status", "first_name"])]))
         agree(gateway, agreement("leak-quota", PERSON, [term("leak.quota", ["first_name"], quota_per_day=1)]))
+        compared = term("leak.compared", ["name_matches", "mother_matches"])
+        agree(gateway, agreement("leak-compared", PERSON, [compared]))
         every_outcome(played)
         hostile_questions(played)
         hostile_requests(played)

@@ -1,7 +1,6 @@
 """The six stories of the demonstration and what must be refused in each, through the whole gateway.
 
-The yes-or-no answers of two of them (mother matches, name matches) need a value to compare with, which a question
-cannot carry; those stories run without them.
+Two of them ask by comparison: whether the mother, or the name, is the one that the asker gives.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.population import Person, population, story
+from connectors.population import Person, population, story, story_people
 from connectors.population_files import files_of, marriages, pupil
 from gateway.client import Answer, Problem
 from tests.acceptance.story_world import (
@@ -31,6 +30,7 @@ from tests.harness import Agency, RunningGateway
 
 World = tuple[RunningGateway, dict[str, Agency]]
 PEOPLE = population()
+PINNED = {each.citizen_id for each in story_people()}
 PERSON, HOUSE, CARD, STUDENT = "dopa.person.v1", "dopa.house.v1", "dep.disability.v1", "moe.student.v1"
 TEXT = "เทศบาลขอใช้ระดับชั้นและเกรดเฉลี่ยของท่านเพื่อพิจารณาทุนการศึกษา"
 
@@ -99,9 +99,18 @@ def test_the_disability_allowance_of_a_town(told: World) -> None:
 
 def test_the_newborn_grant(told: World) -> None:
     child = PEOPLE[story("minor")]
-    data = answered(told, "children", PERSON, child.citizen_id, NEWBORN)
-    assert set(data) == {"date_of_birth", "nationality", "life_status"}
-    assert data["date_of_birth"] == str(child.born)
+    mother, another = {"mother_citizen_id": child.mother}, {"mother_citizen_id": story("elder")}
+    data = answered(told, "children", PERSON, child.citizen_id, NEWBORN, given=mother)
+    assert set(data) == {"date_of_birth", "nationality", "life_status", "mother_matches"}
+    assert (data["date_of_birth"], data["mother_matches"]) == (str(child.born), True)
+    asked = {"fields": ["mother_matches"], "given": another}
+    assert answered(told, "children", PERSON, child.citizen_id, NEWBORN, **asked) == {"mother_matches": False}
+    unknown = PEOPLE[story("elder")]
+    assert unknown.mother == ""
+    asked = {"fields": ["mother_matches"], "given": mother}
+    assert answered(told, "children", PERSON, unknown.citizen_id, NEWBORN, **asked) == {"mother_matches": None}
+    without = answered(told, "children", PERSON, child.citizen_id, NEWBORN)
+    assert set(without) == {"date_of_birth", "nationality", "life_status"}
     for fields in (["father_name"], ["father_citizen_id", "life_status"], ["mother_citizen_id"]):
         assert refused(told, "children", PERSON, child.citizen_id, NEWBORN, fields=fields) == {"field_not_covered"}
     assert refused(told, "children", HOUSE, child.citizen_id, NEWBORN) == {"no_agreement"}
@@ -135,9 +144,12 @@ def test_the_transfer_of_land(told: World) -> None:
 
 def test_the_refund_of_a_deposit_by_the_number_alone(told: World) -> None:
     holder = PEOPLE[story("dead")]
-    data = answered(told, "power", PERSON, holder.citizen_id, DEPOSIT)
-    assert set(data) == {"life_status"}
-    assert data["life_status"]["code"] == "dead"
+    name = {"first_name": f"นาย{holder.first_name}", "last_name": f" {holder.last_name}"}
+    data = answered(told, "power", PERSON, holder.citizen_id, DEPOSIT, given=name)
+    assert set(data) == {"life_status", "name_matches"}
+    assert (data["life_status"]["code"], data["name_matches"]) == ("dead", True)
+    asked = {"fields": ["name_matches"], "given": {**name, "last_name": "อื่น"}}
+    assert answered(told, "power", PERSON, holder.citizen_id, DEPOSIT, **asked) == {"name_matches": False}
     for field in ("date_of_birth", "first_name", "last_name"):
         assert refused(told, "power", PERSON, holder.citizen_id, DEPOSIT, fields=[field]) == {"field_not_covered"}
     assert refused(told, "power", HOUSE, holder.citizen_id, DEPOSIT) == {"no_agreement"}
@@ -180,3 +192,64 @@ def test_the_scholarship_of_a_pupil_whose_parent_agrees(told: World) -> None:
 def _evidence(reference: str) -> dict[str, Any]:
     digest = hashlib.sha256(TEXT.encode()).hexdigest()
     return {"method": "id-card", "assurance": 3, "officer": "wanna.k", "reference": reference, "notice_sha256": digest}
+
+
+def malformed(told: World, client: str, who: str, purpose: str, **more: Any) -> str:
+    """What is said of a question that is not well put; no source was asked."""
+    gateway, sources = told
+    asked = {name: source.asked() for name, source in sources.items()}
+    problem = ask(gateway, client, service=PERSON, citizen_id=who, purpose=purpose, **more)
+    assert isinstance(problem, Problem)
+    assert problem.status == 400
+    assert {name: source.asked() for name, source in sources.items()} == asked
+    return f"{problem.code}: {problem.detail} {problem.detail_th}"
+
+
+def test_no_more_and_no_less_is_given_than_is_compared(told: World) -> None:
+    holder, child = PEOPLE[story("dead")], PEOPLE[story("minor")]
+    name = {"first_name": holder.first_name, "last_name": holder.last_name}
+    asking = ("power", holder.citizen_id, DEPOSIT)
+    for given, named in (
+        (None, "given.first_name, given.last_name"),
+        ({"first_name": holder.first_name}, "needs given.last_name"),
+    ):
+        said = malformed(told, *asking, fields=["name_matches"], given=given)
+        assert named in said
+        assert "ขาดค่า" in said
+        assert holder.first_name not in said
+    said = malformed(told, *asking, fields=["life_status"], given=name)
+    assert "no field that is asked for and granted is compared with given.first_name, given.last_name" in said
+    assert malformed(told, *asking, given={**name, "laser_code": "ME1"}).startswith("unknown_field")
+    more = {**name, "mother_citizen_id": child.mother}
+    assert "given.mother_citizen_id: leave it out" in malformed(told, *asking, given=more)
+    wrong = child.mother[:-1] + str((int(child.mother[-1]) + 1) % 10)
+    said = malformed(told, "children", child.citizen_id, NEWBORN, given={"mother_citizen_id": wrong})
+    assert "check digit" in said
+    assert wrong not in said
+    for bad in ({}, {"first_name": ""}, {"first_name": "ก" * 201}, {"first_name": 1}, "สมชาย", ["ก"], {"x-y": "ก"}):
+        assert malformed(told, *asking, given=bad).startswith("malformed_request")
+    assert malformed(told, *asking, given={**name, "first_name": "12 34"}).startswith("malformed_request")
+    parents = {"fields": ["mother_matches"], "given": {"mother_citizen_id": child.mother}}
+    assert refused(told, "power", PERSON, child.citizen_id, DEPOSIT, **parents) == {"field_not_covered"}
+
+
+def test_the_entry_names_what_was_given_and_no_name_is_tried_out(told: World) -> None:
+    """Five comparisons a day with one person's data on one term: the sixth is refused, and so on record."""
+    gateway, person = told[0], next(one for one in PEOPLE.values() if one.born.day and one.citizen_id not in PINNED)
+    question = {"service": PERSON, "citizen_id": person.citizen_id, "purpose": DEPOSIT}
+    for guess in ("หนึ่ง", "สอง", "สาม", "สี่", "ห้า"):
+        given = {"first_name": guess, "last_name": person.last_name}
+        answer = ask(gateway, "power", **question, fields=["name_matches"], given=given)
+        assert isinstance(answer, Answer)
+        assert answer.data == {"name_matches": False}
+    entry = on_record(gateway, answer.exchange_id, "released")[0]
+    assert entry["legal"]["given"] == ["first_name", "last_name"]
+    assert guess not in str(entry)
+    given = {"first_name": person.first_name, "last_name": person.last_name}
+    stopped = ask(gateway, "power", **question, given=given)
+    assert isinstance(stopped, Problem)
+    assert (stopped.status, stopped.code) == (429, "quota_exceeded")
+    assert [reason.code for reason in stopped.reasons] == ["comparisons_exceeded"]
+    assert on_record(gateway, stopped.exchange_id, "refused")[0]["legal"]["given"] == ["first_name", "last_name"]
+    plain = answered(told, "power", PERSON, person.citizen_id, DEPOSIT)
+    assert set(plain) == {"life_status"}

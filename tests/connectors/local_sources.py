@@ -75,7 +75,14 @@ async def opened(
         await connector.close()
 
 
-def ask(service: Service, identifier: str, *, seconds: float = 5.0, fields: set[str] | None = None) -> Ask:
+def ask(
+    service: Service,
+    identifier: str,
+    *,
+    seconds: float = 5.0,
+    fields: set[str] | None = None,
+    given: dict[str, str] | None = None,
+) -> Ask:
     return Ask(
         identifier=identifier,
         identifier_kind=service.identifier_kind.value,
@@ -85,6 +92,7 @@ def ask(service: Service, identifier: str, *, seconds: float = 5.0, fields: set[
         consumer="city",
         purpose="welfare.test",
         deadline=asyncio.get_running_loop().time() + seconds,
+        given=given or {},
     )
 
 

@@ -1,6 +1,6 @@
 """Every agency's examples: a source's answer, and the record (or the error) that it must become.
 
-{"service", "about", "identifier", "status"?, "charset"?, and one of
+{"service", "about", "identifier", "given"? (what is compared), "status"?, "charset"?, and one of
    "answer" (JSON), "answer_file" with "content_type" (a file beside it), "database" (SQL that makes one, a file),
  "record" and "echo"? (and "as_of"?), or "outcome" (an error code) and "fault"?}
 """
@@ -50,7 +50,7 @@ async def test_example(file: Path, tmp_path: Path) -> None:
     example: dict[str, Any] = json.loads(file.read_text())
     unknown = example.keys() - {
         "service", "about", "identifier", "status", "charset", "answer", "answer_file", "content_type", "database",
-        "record", "echo", "as_of", "outcome", "fault",
+        "record", "echo", "as_of", "outcome", "fault", "given",
     }  # fmt: skip
     assert not unknown
     identifier = example["identifier"]
@@ -65,7 +65,7 @@ async def test_example(file: Path, tmp_path: Path) -> None:
                 assert caught.value.code == example["outcome"]
                 assert getattr(caught.value, "fault", None) == example.get("fault")
                 return
-            record = await connector.fetch(ask(service, identifier))
+            record = await connector.fetch(ask(service, identifier, given=example.get("given", {})))
     assert dict(record.data) == example["record"]
     assert record.echo == example.get("echo")
     assert record.as_of == example.get("as_of")

@@ -58,6 +58,7 @@ QUESTIONS = objects(
         "citizen_id": st.sampled_from([PERSON_ID, made_up(1)]),
         "purpose": st.sampled_from([OLD_AGE, f"welfare.{WORD}"]),
         "fields": st.lists(st.sampled_from(["date_of_birth", WORD, "life_status"]), max_size=3),
+        "given": st.dictionaries(st.sampled_from(["first_name", "last_name", WORD]), texts, max_size=3),
         "officer": st.sampled_from(["somsri.j", WORD]),
         "case_reference": sentinels,
         "consent_id": sentinels,
