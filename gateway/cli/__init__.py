@@ -31,6 +31,7 @@ from gateway.cli import (
     registers,
     reports,
     rights,
+    services,
     verification,
     witness,
 )
@@ -57,6 +58,7 @@ for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
     app.add_typer(getattr(registers, _name), name=_name)
 connectors.app.add_typer(outages.app, name="outage")
 app.add_typer(connectors.app, name="connector")
+app.add_typer(services.app, name="service")
 for _name in ("narrow", "expiring", "from_template", "render"):
     agreements.app.command(_name.replace("_", "-"))(getattr(agreement_papers, _name))
 app.add_typer(agreements.app, name="agreement")

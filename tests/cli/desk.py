@@ -130,7 +130,7 @@ def document(endpoint: str) -> dict[str, Any]:
         ],
         "connectors": [{"folder": str(root / "connectors" / "dopa"), "endpoint": endpoint}],
         "agreements": [
-            agreement(PERSON, ["date_of_birth", "life_status", "nationality"]),
+            agreement(PERSON, ["date_of_birth", "life_status", "nationality", "name_matches"]),
             agreement(HOUSE, ["local_authority"]),
         ],
     }

@@ -295,3 +295,33 @@ def test_another_issuer_is_said_to_be_the_reason(shared: Desk) -> None:
     ran = shared.linkage(*command)
     assert (ran.code, "--issuer" in ran.err) == (1, True)
     assert shared.linkage(*command, "--issuer", shared.gateway.url).code == 0
+
+
+def test_a_name_is_compared_and_comes_on_standard_input(shared: Desk) -> None:
+    person = population.story_people()[0].citizen_id
+    known = population.population()[person]
+    asking = ["--field", "name_matches", "--given", "first_name", "--given", "last_name", "--json"]
+    ran = shared.ask(*asking, stdin=f"{person}\n{known.first_name}\n{known.last_name}\n")
+    assert ran.code == 0, ran.err
+    assert ran.json["data"] == {"name_matches": True}
+    assert known.first_name not in ran.out + ran.err
+    other = shared.ask(*asking, stdin=f"{person}\nอื่น\n{known.last_name}\n")
+    assert other.json["data"] == {"name_matches": False}
+    missing = shared.ask(*asking, stdin=f"{person}\n{known.first_name}\n")
+    assert (missing.code, "a line each" in missing.err) == (2, True)
+    unasked = shared.ask("--field", "name_matches", stdin=f"{person}\n")
+    assert (unasked.code, "given.first_name" in unasked.err) == (1, True)
+
+
+def test_a_data_dictionary_is_written_and_what_is_on_offer_is_listed(shared: Desk, tmp_path: Path) -> None:
+    page = tmp_path / "person.html"
+    ran = shared("city-welfare", "service", "doc", PERSON, "--out", page)
+    assert ran.code == 0, ran.err
+    assert "given.mother_citizen_id" in page.read_text(encoding="utf-8")
+    assert shared("city-welfare", "service", "doc", PERSON, "--out", page).code == 1
+    assert shared("city-welfare", "service", "doc", PERSON).out == page.read_text(encoding="utf-8")
+    both = shared("auditor", "service", "doc", PERSON, "--json").json
+    assert both["schema"]["properties"]["life_status"]["examples"]
+    assert shared("auditor", "service", "doc", "dopa.ghost.v1").code == 1
+    listed = shared("city-welfare", "service", "list").out
+    assert all(service in listed for service in (PERSON, "dopa.marriage.v1"))

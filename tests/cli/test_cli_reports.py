@@ -168,7 +168,8 @@ def test_the_register_of_rights_and_the_record_of_processing(desk: Desk, tmp_pat
     activity = ran.json["as_consumer"][0]
     assert activity["exchanges"] == {"refused": 1, "released": 3}
     assert activity["retention"] == {"days": 90, "destruction": "shredded"}
-    assert {field["name"] for field in activity["data"]} == {"date_of_birth", "life_status", "nationality"}
+    told = {"date_of_birth", "life_status", "nationality", "name_matches"}
+    assert {field["name"] for field in activity["data"]} == told
     assert ran.json["rights_requests"]["rejected"][0]["ground"] == "ข้อมูลถูกต้องตามหลักฐาน"
     assert ran.json["as_source"] == []
     theirs = desk("owner-1", "report", "ropa", "--agency", "dopa", "--json").json
