@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from gateway.cli.output import json_text
+from gateway.cli.output import brief, json_text
 from gateway.cli.printed import facts, lines, page, table, text
 
 Json = Mapping[str, Any]
@@ -101,6 +101,7 @@ def _about(entry: Json) -> str:
             ("ชั้นข้อมูล / Level", f"{text(entry['level'])} {_both(LEVELS[entry['level']])}"),
             ("เจ้าหน้าที่ผู้ขอ / Officer", _both(officer)),
             ("เวลาให้บริการ / Service hours", _hours(entry["hours"])),
+            *([("ปิดตามแผน / Planned outages", lines(map(brief, entry["outages"])))] if entry.get("outages") else []),
             ("ความสดของข้อมูล / Freshness", text(entry["freshness"])),
             ("ตอบภายใน / Answers within", f"{text(entry['deadline_seconds'])} s"),
             ("ฉบับ / Version", f"<code>{text(entry['digest'])}</code>"),
@@ -166,7 +167,8 @@ def _type(schema: Json, field: Json) -> str:
         ("maxItems", "ไม่เกิน {} รายการ", "at most {} items"),
     ):
         if keyword in field:
-            said.append(f"<span class='small'>{_both((thai.format(field[keyword]), english.format(field[keyword])))}</span>")
+            words = thai.format(field[keyword]), english.format(field[keyword])
+            said.append(f"<span class='small'>{_both(words)}</span>")
     if "pattern" in field:
         said.append(f"<code class='small'>{text(field['pattern'])}</code>")
     return "<br>".join(said)

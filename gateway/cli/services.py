@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,10 +27,7 @@ def list_all(remote: Remote) -> None:
     def render() -> None:
         remote.screen.table(
             [("รหัส", "id"), ("ชื่อ", "title"), ("ถามด้วย", "asks by"), ("ชั้นข้อมูล", "level"), ("รายการ", "fields")],
-            [
-                (one["id"], {"th": one["title_th"], "en": one["title"]}, one["identifier"], one["level"], len(one["fields"]))
-                for one in services
-            ],
+            [_row(service) for service in services],
         )
 
     remote.screen.show({"services": services}, render)
@@ -50,3 +48,8 @@ def doc(
         write_page(remote.screen, out, dictionary_page(entry, schema))
     elif not remote.screen.as_json:
         remote.screen.raw(dictionary_page(entry, schema))
+
+
+def _row(service: Mapping[str, Any]) -> tuple[Any, ...]:
+    title = {"th": service["title_th"], "en": service["title"]}
+    return (service["id"], title, service["identifier"], service["level"], len(service["fields"]))

@@ -108,7 +108,8 @@ def test_whatever_an_agency_writes_stays_text() -> None:
     entry, schema = describe(service), dict(service.schema)
     name = next(iter(service.fields))
     field = {**schema["properties"][name], "title": "<script>alert(1)</script>", "description": "' onload='x"}
-    page = dictionary_page({**entry, "title": "</p><b>"}, {**schema, "properties": {**schema["properties"], name: field}})
+    hostile = {**schema, "properties": {**schema["properties"], name: field}}
+    page = dictionary_page({**entry, "title": "</p><b>"}, hostile)
     assert "<script>" not in page
     assert "</p><b>" not in page
     assert "onload='x" not in page

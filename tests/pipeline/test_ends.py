@@ -71,7 +71,7 @@ class Bench:
         self.pipeline = Pipeline(
             self.current,
             self.identity,
-            Judging(self.store, ConsentBook(keys, self.store)),
+            Judging(self.store, ConsentBook(keys, self.store), keys.derive("pseudonym/comparison")),
             Recording(self.store, self.log),
             self,  # type: ignore[arg-type]
             self.minimiser,
