@@ -32,12 +32,10 @@ import orjson
 
 from connectors.comparing import Comparison, comparison
 from connectors.dates import NotADate, partial_date
+from connectors.pointers import Rule, pointer
 from gateway.plugin import AgencyMisbehaved, Record
 
 MAPPING_SCHEMA: Final[dict[str, Any]] = orjson.loads((Path(__file__).parent / "mapping.schema.json").read_bytes())
-
-Rule = Callable[[Any], Any]
-"""From the node a rule's paths start at to the value; None where it is missing."""
 
 _ABSENT: Final = object()
 _NOTHING: Final[Mapping[str, str]] = {}
@@ -93,27 +91,6 @@ def compile_mapping(mapping: Mapping[str, Any]) -> Mapper:
     )
 
 
-def pointer(text: str) -> Rule:
-    """What a JSON Pointer (RFC 6901) leads to; the rule answers None where it leads nowhere or to null."""
-    steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])
-    if len(steps) == 1:
-        only = steps[0]
-
-        def shallow(node: Any) -> Any:
-            return node.get(only) if isinstance(node, dict) else _step(node, only)
-
-        return shallow
-
-    def deep(node: Any) -> Any:
-        for step in steps:
-            node = _step(node, step)
-            if node is None:
-                return None
-        return node
-
-    return deep
-
-
 def identifier_of(value: Any) -> str | None:
     """13 digits as the source writes them (a number that lost zeros, Thai digits, hyphens), or None."""
     try:
@@ -137,14 +114,6 @@ def _echoed(path: Rule, answer: Any) -> str:
     if identifier is None:
         raise AgencyMisbehaved("no_echo")
     return identifier
-
-
-def _step(node: Any, step: str) -> Any:
-    if isinstance(node, dict):
-        return node.get(step)
-    if isinstance(node, list) and _DIGITS.fullmatch(step) and len(step) < 10 and int(step) < len(node):
-        return node[int(step)]
-    return None
 
 
 def _itself(node: Any) -> Any:

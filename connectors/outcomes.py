@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from connectors.mapping import Rule, pointer
+from connectors.pointers import Rule, pointer
 from gateway.plugin import AgencyMisbehaved, AgencyUnavailable, CitizenNotFound, OutsideServiceHours, SourceFault
 
 Failure = CitizenNotFound | SourceFault

@@ -8,7 +8,7 @@ from typing import Any
 
 from yarl import URL
 
-from connectors.mapping import Rule, pointer
+from connectors.pointers import Rule, pointer
 from gateway.plugin import AgencyMisbehaved
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.mapping import MAPPING_SCHEMA, compile_mapping, identifier_of, pointer
+from connectors.mapping import MAPPING_SCHEMA, compile_mapping, identifier_of
+from connectors.pointers import pointer
 from gateway.catalogue import read_folder, services_of
 from gateway.catalogue.form import Form
 from gateway.plugin import AgencyMisbehaved
