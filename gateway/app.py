@@ -39,6 +39,7 @@ from gateway.policy import PolicySet
 from gateway.recording import Recording
 from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
+from gateway.reminding import Reminders
 from gateway.seal import Sealer
 from gateway.settings import Settings
 from gateway.sources import Sources, told_of_refusals
@@ -132,6 +133,7 @@ def build(settings: Settings) -> ASGIApp:
             asyncio.create_task(current.follow(settings.registers_poll)),
             asyncio.create_task(edge.turned_away.run(log)),
             asyncio.create_task(_recover(store, log)),
+            asyncio.create_task(Reminders(current, store, log, metrics).run(settings.registers_poll)),
             asyncio.create_task(checkpoints.run(settings.checkpoint_interval)),
             asyncio.create_task(
                 Witnesses(store, checkpoints, published, metrics, witnesses).run(settings.checkpoint_interval)

@@ -129,6 +129,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.agreements_ending = Gauge(
+            "linkage_agreements_ending",
+            "Agreements whose last day is within so many days, or has passed.",
+            ["days"],
+            registry=self.registry,
+        )
+        self.notices_open = Gauge(
+            "linkage_notices_open",
+            "Requests of persons of which a source was given notice, and that it has not answered.",
+            registry=self.registry,
+        )
+
     def render(self) -> bytes:
         """The text format of Prometheus."""
         return generate_latest(self.registry)

@@ -24,6 +24,7 @@ from gateway.cli import (
     local,
     log,
     log_export,
+    notices,
     onboarding,
     outages,
     policies,
@@ -70,6 +71,7 @@ app.add_typer(consents.app, name="consent")
 app.add_typer(reports.app, name="report")
 app.add_typer(rights.app, name="rights")
 app.add_typer(log.app, name="log")
+app.command("notices")(notices.notices)
 app.add_typer(verification.proof, name="proof")
 app.add_typer(witness.app, name="witness")
 

@@ -36,6 +36,7 @@ _EXPIRING = (
     ("บริการข้อมูล", "service"),
     ("ผู้ประสานงาน", "contacts"),
     ("ฉบับต่ออายุที่รออนุมัติ", "renewal"),
+    ("แจ้งเตือนแล้วที่ (วัน)", "reminded"),
 )
 
 
@@ -76,12 +77,16 @@ def narrow(
 @remote
 def expiring(
     remote: Remote,
-    days: Annotated[int, typer.Option(min=0, help="Within so many days from today.")] = 60,
+    within: Annotated[int, typer.Option(min=0, metavar="DAYS", help="Within so many days from today.")] = 60,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
-    """ข้อตกลงที่ใกล้หมดอายุ / The agreements that end soon, or have ended, and whether a renewal waits."""
+    """ข้อตกลงที่ใกล้หมดอายุ / The agreements that end soon, or have ended: reminded of when, and whether a renewal waits."""
     today = bangkok_day(now())
-    last = (today + timedelta(days=days)).isoformat()
+    last = (today + timedelta(days=within)).isoformat()
+    reminded: dict[tuple[str, str], list[Json]] = {}
+    for one in sorted(remote.gateway.register("reminder"), key=lambda one: str(one["at"])):
+        marks = reminded.setdefault((one["agreement"], one["ends"]), [])
+        marks.append({"days": one["days"], "at": one["at"], "entry": one["acts"][-1]})
     found = [
         {
             "id": record["id"],
@@ -91,12 +96,14 @@ def expiring(
             "service": record["service"],
             "contacts": record["contacts"],
             "renewal": (record["pending"] or {}).get("version"),
+            "reminders": reminded.get((record["id"], record["period"]["to"]), []),
         }
         for record in remote.gateway.register("agreement")
         if record["status"] in ("active", "suspended") and record["period"]["to"] <= last
     ]
     found.sort(key=lambda one: (one["ends"], one["id"]))
-    cells = ([one[name] for _, name in _EXPIRING] for one in found)
+    rows = [{**one, "reminded": [mark["days"] for mark in one["reminders"]]} for one in found]
+    cells = ([row[name] for _, name in _EXPIRING] for row in rows)
     if as_csv:
         if remote.screen.as_json:
             raise WrongUse("เลือก --json หรือ --csv อย่างใดอย่างหนึ่ง", "choose --json or --csv")

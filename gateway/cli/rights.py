@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,9 @@ _COLUMNS = (
     ("สถานะ", "status"),
     ("ล่าช้า", "late"),
     ("แจ้งหน่วยงานเจ้าของข้อมูล", "source"),
+    ("สถานะการแจ้ง", "notice_status"),
+    ("ผลจากเจ้าของข้อมูล", "notice_answer"),
+    ("รายการแลกเปลี่ยน", "exchange"),
     ("บริการข้อมูล", "service"),
     ("คำตอบ", "answer"),
     ("เหตุผลที่ปฏิเสธ", "ground"),
@@ -40,7 +43,10 @@ def add(
     right: Annotated[Literal["access", "correction", "objection", "erasure"], typer.Option(help="What is asked for.")],
     received: Annotated[str | None, typer.Option(help="The day it came, YYYY-MM-DD.", show_default="today")] = None,
     service: Annotated[
-        str | None, typer.Option(help="The service it is about: its source sees the request, too.")
+        str | None, typer.Option(help="The service it is about: its source is given notice, too.")
+    ] = None,
+    exchange: Annotated[
+        str | None, typer.Option(help="The exchange it is about, by which the source finds the record.")
     ] = None,
     about: Annotated[str | None, typer.Option(help="What it is about, without naming the person.")] = None,
     id: Annotated[str | None, typer.Option(help="Its number.", show_default="a new one")] = None,
@@ -56,7 +62,7 @@ def add(
         "right": right,
         "subject": subject,
         "received": received or bangkok_day(now()).isoformat(),
-        **given(service=service, about=about),
+        **given(service=service, exchange=exchange, about=about),
     }
     perform(remote, "rights.add", body)
 
@@ -77,6 +83,26 @@ def reject(remote: Remote, id: Id, ground: Annotated[str, typer.Option(help="The
     perform(remote, "rights.reject", {"id": id, "ground": ground})
 
 
+@app.command("acknowledge")
+@remote
+def acknowledge(remote: Remote, id: Id) -> None:
+    """รับทราบการแจ้งขอแก้ไข / As the source: the notice of a correction, erasure or objection has been read."""
+    perform(remote, "rights.notice.acknowledge", {"id": id})
+
+
+@app.command("resolve")
+@remote
+def resolve(
+    remote: Remote,
+    id: Id,
+    answer: Annotated[str, typer.Option(help="What was done, or the ground why not; it is recorded.")],
+    not_done: Annotated[bool, typer.Option("--not-done", help="The source did not do it.")] = False,
+) -> None:
+    """ตอบการแจ้งขอแก้ไข / As the source: answers the notice with what was done."""
+    body = {"id": id, "outcome": "not_done" if not_done else "done", "answer": answer}
+    perform(remote, "rights.notice.answer", body)
+
+
 @app.command("list")
 @remote
 def list_all(
@@ -84,7 +110,9 @@ def list_all(
     unanswered: Annotated[bool, typer.Option("--open", help="Only those not answered yet.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
-    """แสดงคำขอ / Shows the requests, those due first on top; an owner is shown those of the own agency."""
+    """แสดงคำขอ / Shows the requests, those due first on top; an owner is shown those of the own agency,
+    and those of which it was given notice as the source.
+    """
     if as_csv and remote.screen.as_json:
         raise WrongUse("เลือก --json หรือ --csv อย่างใดอย่างหนึ่ง", "choose --json or --csv")
     today = bangkok_day(now()).isoformat()
@@ -94,8 +122,14 @@ def list_all(
         if record["status"] == "open" or not unanswered
     ]
     records.sort(key=lambda record: (record["status"] != "open", record["due"], record["id"]))
-    cells = ([record.get(name) for _, name in _COLUMNS] for record in records)
+    rows = [{**record, **_flat(record.get("notice"))} for record in records]
+    cells = ([row.get(name) for _, name in _COLUMNS] for row in rows)
     if as_csv:
         remote.screen.raw(csv_text([name for _, name in _COLUMNS], cells))
         return
     remote.screen.show({"records": records}, lambda: remote.screen.table(_COLUMNS, cells))
+
+
+def _flat(notice: dict[str, Any] | None) -> dict[str, Any]:
+    notice = notice or {}
+    return {"notice_status": notice.get("status"), "notice_answer": notice.get("answer")}

@@ -139,6 +139,10 @@ class AsyncGateway:
         """As `Gateway.disclosures`."""
         return await self._run(self._session.disclosures(body))
 
+    async def notices(self) -> list[Json]:
+        """As `Gateway.notices`."""
+        return await self._run(self._session.notices())
+
     async def acts_of(self, kind: str, id: str) -> list[Json]:
         """As `Gateway.acts_of`."""
         return await self._run(self._session.acts_of(kind, id))

@@ -141,6 +141,10 @@ class Gateway:
         """A source's own register of disclosures: {"disclosures", "next_cursor"}. POST /v1/disclosures/search"""
         return self._run(self._session.disclosures(body))
 
+    def notices(self) -> list[Json]:
+        """What waits for the operator, what is due first on top. GET /v1/notices"""
+        return self._run(self._session.notices())
+
     def acts_of(self, kind: str, id: str) -> list[Json]:
         """The signed acts on a record, oldest first. GET /v1/admin/registers/{kind}/{id}/acts"""
         return self._run(self._session.acts_of(kind, id))

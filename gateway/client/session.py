@@ -237,6 +237,10 @@ class Session:
         """A page of a source's own register of disclosures: {"disclosures", "next_cursor"}."""
         return _read((yield from self._send(ANY, "POST", "/v1/disclosures/search", body)))
 
+    def notices(self) -> Flow[list[Json]]:
+        """What waits for the operator."""
+        return self._list(ANY, path_of("v1", "notices"), "notices")
+
     def acts_of(self, kind: str, id: str) -> Flow[list[Json]]:
         """The signed acts that made a record what it is."""
         return self._list("admin", path_of("v1", "admin", "registers", kind, id, "acts"), "acts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.http.documents import ONE_IDENTIFIER, Document, Name, Why
 from gateway.values import Moment
@@ -55,6 +55,23 @@ class DisclosureList(Document):
 
     disclosures: list[dict[str, Any]]
     next_cursor: str | None
+
+
+class NoticeBody(BaseModel):
+    """One matter that waits: which record it is about, since when, until when, and what of it."""
+
+    kind: str = Field(examples=["notice_to_source"])
+    register_: str = Field(alias="register", examples=["rights"])
+    id: str
+    since: str
+    due: str | None
+    about: dict[str, str] = Field(description="What is asked for, in Thai and English.")
+
+
+class NoticeList(Document):
+    """What is due first stands first."""
+
+    notices: list[NoticeBody]
 
 
 class BreachReport(Document):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from starlette.requests import Request
+
 from gateway.errors import Denied, InsufficientScope, Reason
 from gateway.exchangelog import Subject
 from gateway.http.edge import Edge
@@ -34,6 +36,14 @@ def not_yours() -> Denied:
         remedy_th="ติดต่อหน่วยงานนั้น หรือผู้ตรวจสอบหรือเจ้าหน้าที่คุ้มครองข้อมูลส่วนบุคคลของเกตเวย์",
     )
     return Denied((reason,))
+
+
+async def governing(edge: Edge, request: Request) -> Caller:
+    """An operator of any role."""
+    caller = await edge.caller(request)
+    if not caller.scopes & {"admin", "audit"}:
+        raise scope_needed("admin or audit")
+    return caller
 
 
 class Times(TypedDict):

@@ -21,9 +21,9 @@ from gateway.http.report_documents import (
     ProposalsReport,
     RopaReport,
 )
-from gateway.http.reporting import head_of, may_see, not_yours, record_report, scope_needed, span_of
+from gateway.http.reporting import governing, head_of, may_see, not_yours, record_report, scope_needed, span_of
 from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problems, takes
-from gateway.model import Caller, now, timestamp
+from gateway.model import now, timestamp
 from gateway.registers import KINDS
 from gateway.reports import disclosure, proposals, record_of_processing
 
@@ -68,7 +68,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def ropa(request: Request) -> Response:
         """An agency's record of processing activities, as far as this gateway knows it (PDPA s.39)."""
-        caller = await _governing(edge, request)
+        caller = await governing(edge, request)
         wanted = await form_of(request, edge.settings, RopaReport)
         holding = edge.current.holding
         if caller.agency and caller.agency != wanted.agency:
@@ -91,7 +91,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def proposed(request: Request) -> Response:
         """How long each proposal of an agreement waited for its source, and each refusal with its ground."""
-        caller = await _governing(edge, request)
+        caller = await governing(edge, request)
         wanted = await form_of(request, edge.settings, ProposalsReport)
         if caller.agency and wanted.agency not in (None, caller.agency):
             raise not_yours()
@@ -111,7 +111,9 @@ def routes(edge: Edge) -> APIRouter:
             raise NotFound("no record of this id", "ไม่พบรายการตามรหัสนี้")
         found = []
         for index in record.get("acts", ()):
-            found += [_act(entry) for entry in await edge.log.entries(index, 1) if entry.get("content")]
+            found += [
+                _act(entry) for entry in await edge.log.entries(index, 1) if "signed" in (entry.get("content") or {})
+            ]
         return Json({"acts": found})
 
     return router
@@ -129,11 +131,3 @@ def _act(entry: Mapping[str, Any]) -> dict[str, Any]:
         "key_id": entry["content"]["key_id"],
         "signed": entry["content"]["signed"],
     }
-
-
-async def _governing(edge: Edge, request: Request) -> Caller:
-    """An operator of any role."""
-    caller = await edge.caller(request)
-    if not caller.scopes & {"admin", "audit"}:
-        raise scope_needed("admin or audit")
-    return caller

@@ -60,5 +60,7 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "rights.add": rights_acts.add_request,
     "rights.answer": rights_acts.close_request,
     "rights.reject": rights_acts.close_request,
+    "rights.notice.acknowledge": rights_acts.acknowledge_notice,
+    "rights.notice.answer": rights_acts.answer_notice,
 }
 """Every act of `forms.FORMS`, and what does it; a test holds the two equal."""

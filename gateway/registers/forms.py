@@ -14,7 +14,13 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 
 from gateway.keys import import_key
 from gateway.registers.agreement_forms import ApproveAgreement, NarrowAgreement, ProposeAgreement, RefuseAgreement
-from gateway.registers.rights_forms import AddRightsRequest, AnswerRightsRequest, RejectRightsRequest
+from gateway.registers.rights_forms import (
+    AcknowledgeNotice,
+    AddRightsRequest,
+    AnswerNotice,
+    AnswerRightsRequest,
+    RejectRightsRequest,
+)
 from gateway.values import LAST_YEAR, Code, Form, Id, Kid, PurposeCode, ServiceId, Text, Title
 
 Scope = Literal["exchange", "consent"]
@@ -319,5 +325,7 @@ FORMS: dict[str, type[Form]] = {
     "rights.add": AddRightsRequest,
     "rights.answer": AnswerRightsRequest,
     "rights.reject": RejectRightsRequest,
+    "rights.notice.acknowledge": AcknowledgeNotice,
+    "rights.notice.answer": AnswerNotice,
 }
 """Every act there is."""

@@ -18,7 +18,10 @@ from gateway.model import Agency, Agreement, Client, Officer, Operator, Purpose,
 from gateway.store import REGISTERS, Connection
 
 Record = dict[str, Any]
-KINDS = ("agency", "group", "client", "officer", "operator", "purpose", "connector", "agreement", "policies", "rights")
+KINDS = (
+    *("agency", "group", "client", "officer", "operator", "purpose", "connector", "agreement", "policies", "rights"),
+    "reminder",
+)
 
 
 def record_digest(record: Mapping[str, Any]) -> str:

@@ -51,7 +51,9 @@ def record_of_processing(
     ]
     answered = [record for record in agreements if record["version"] and record["source"] == agency]
     record = registers.record("agency", agency) or {}
-    requests = [one for one in registers.records["rights"].values() if one["agency"] == agency]
+    rights = registers.records["rights"].values()
+    requests = [one for one in rights if one["agency"] == agency]
+    notices = [one["notice"]["status"] for one in rights if one["source"] == agency and one.get("notice")]
     return {
         "agency": {"id": agency, "title": record["title"], "contact": record.get("contact")},
         "as_consumer": [line for one in asked for line in _activities(one, registers, services, counts["consumer"])],
@@ -67,6 +69,7 @@ def record_of_processing(
                 if one["status"] == "rejected"
             ],
         },
+        "notices_of_requests": {"received": len(notices), **Counter(sorted(notices))},
         "security": list(SECURITY),
     }
 

@@ -40,6 +40,8 @@ class Contents:
         self._counter(index, opened)
         if kind == "act":
             self._act(index, opened)
+        elif kind == "agreement.reminded":
+            self._reminder(index, opened)
         elif kind == "exchange.decided":
             if exchange in self._open or exchange in self._closed:
                 self._report.fault(f"entry {index}", f"{exchange} was decided before")
@@ -65,6 +67,13 @@ class Contents:
             self._report.count("signatures")
         except BadAct as bad:
             self._report.fault(f"entry {index}", str(bad))
+
+    def _reminder(self, index: int, opened: OpenedEntry) -> None:
+        """A gateway's own word, signed by no operator: it makes reminders and nothing else."""
+        legal = opened.group("legal")
+        if any(not name.startswith("reminder/") for name in legal.get("record_digests", {})):
+            self._report.fault(f"entry {index}", "a reminder changed another record")
+        self._records.take(index, legal)
 
     def _counter(self, index: int, opened: OpenedEntry) -> None:
         if b'"counter"' not in opened.contents["subject"]:

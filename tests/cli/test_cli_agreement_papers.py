@@ -6,11 +6,13 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jws
 
@@ -20,6 +22,15 @@ from tests.cli.desk import PERSON, Desk, agreement, title
 from tests.cli.government import governed
 
 WHY = ["--reason", "review"]
+
+
+def until(found: Callable[[], Any]) -> Any:
+    """What is found, once there is something: the gateway looks every half second."""
+    for _ in range(200):
+        if something := found():
+            return something
+        time.sleep(0.1)
+    raise AssertionError("it does not come")
 
 
 @pytest.fixture
@@ -84,9 +95,30 @@ def test_what_ends_soon_is_told(desk: Desk) -> None:
     found = desk("admin", "agreement", "expiring", "--json").json["agreements"]
     assert [(one["id"], one["ends"], one["renewal"]) for one in found] == [("city-person", ends, None)]
     assert found[0]["days_left"] in (19, 20, 21)
-    assert desk("admin", "agreement", "expiring", "--days", "10", "--json").json["agreements"] == []
+    assert desk("admin", "agreement", "expiring", "--within", "10", "--json").json["agreements"] == []
+    # The gateway reminds once, at the nearest mark, of its own accord; both sides see it, and so does who watches.
+    reminders = until(lambda: desk("owner-1", "agreement", "expiring", "--json").json["agreements"][0]["reminders"])
+    assert [one["days"] for one in reminders] == [30]
+    assert desk("owner-1", "agreement", "suspend", "city-person", *WHY).code == 0
+    assert desk("owner-1", "agreement", "resume", "city-person").code == 0
+    for who in ("owner-1", "city-owner", "admin"):
+        ends_soon = desk(who, "notices", "--json").json["notices"][0]
+        assert (ends_soon["kind"], ends_soon["id"], ends_soon["due"]) == ("agreement_ends", "city-person", ends)
+    assert len(desk("admin", "agreement", "expiring", "--json").json["agreements"][0]["reminders"]) == 1
+    metrics = httpx.get(f"{desk.gateway.url}/metrics", trust_env=False).text
+    marks = [
+        f'linkage_agreements_ending{{days="{mark}"}} {count}' for mark, count in ((90, "1.0"), (30, "1.0"), (7, "0.0"))
+    ]
+    assert all(mark in metrics for mark in marks)
+    with desk.gateway.as_("auditor") as auditor:
+        entries = auditor.entries(limit=500)["entries"]
+        kept = [one for one in entries if one["public"]["kind"] == "agreement.reminded"]
+    assert [one["index"] for one in kept] == [reminders[0]["entry"]]
     form = agreement(PERSON, ["life_status"])
     assert desk("admin", "agreement", "propose", desk.write("renewal.yaml", form)).code == 0
+    kinds = {one["kind"] for one in desk("owner-2", "notices", "--json").json["notices"]}
+    assert kinds == {"agreement_renewal_waits", "agreement_proposed"}
+    assert desk("city-welfare", "notices").code == 1
     text = desk("owner-1", "agreement", "expiring", "--csv").out
     assert [row["renewal"] for row in csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))] == ["3"]
     assert desk("owner-1", "agreement", "expiring", "--csv", "--json").code == 2

@@ -153,6 +153,19 @@ def test_the_register_of_rights_and_the_record_of_processing(desk: Desk, tmp_pat
     assert [one["id"] for one in desk("owner-1", "rights", "list", "--json").json["records"]] == ["rq-2"]
     assert len(desk("city-owner", "rights", "list", "--json").json["records"]) == 2
     assert desk("owner-1", "rights", "answer", "rq-2", "--answer", "x").code == 1
+    (sent,) = waiting_for(desk, "owner-1")
+    assert (sent["kind"], sent["id"], sent["text"]) == ("notice_to_source", "rq-2", "วันเกิดผิด")
+    assert "rq-2" in desk("owner-1", "notices").out
+    assert desk("city-owner", "rights", "acknowledge", "rq-2").code == 1
+    assert desk("owner-1", "rights", "acknowledge", record["id"]).code == 1
+    assert desk("owner-1", "rights", "acknowledge", "rq-2").code == 0
+    assert desk("owner-1", "rights", "acknowledge", "rq-2").code == 1
+    assert desk("owner-1", "rights", "resolve", "rq-2", "--answer", "ตรวจแล้วถูกต้อง", "--not-done").code == 0
+    assert desk("owner-1", "rights", "resolve", "rq-2", "--answer", "แก้ไขแล้ว").code == 1
+    assert waiting_for(desk, "owner-1") == []
+    assert [one["kind"] for one in waiting_for(desk, "dpo")] == ["right_requested"] * 2
+    told = {row["id"]: row for row in rows(desk("city-owner", "rights", "list", "--csv").out)}["rq-2"]
+    assert (told["notice_status"], told["notice_answer"]) == ("not_done", "ตรวจแล้วถูกต้อง")
     waiting = desk("dpo", "rights", "list", "--open", "--json").json["records"]
     assert [(one["id"], one["late"]) for one in waiting] == [("rq-2", True), (record["id"], False)]
     assert desk("city-owner", "rights", "reject", "rq-2", "--ground", "ข้อมูลถูกต้องตามหลักฐาน").code == 0
@@ -188,6 +201,11 @@ def test_the_register_of_rights_and_the_record_of_processing(desk: Desk, tmp_pat
     with desk.gateway.as_("auditor") as auditor:
         text = str(auditor.entries(limit=500))
     assert not any(person in text for person in people())
+
+
+def waiting_for(desk: Desk, who: str) -> list[dict[str, Any]]:
+    """The notices about persons' requests."""
+    return [one for one in desk(who, "notices", "--json").json["notices"] if one["register"] == "rights"]
 
 
 def test_how_long_proposals_waited(desk: Desk) -> None:

@@ -107,6 +107,8 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("rights.add", "", {**REQUEST, "id": "r-new"}, DOPA | {"dpo"}),
     ("rights.answer", "", {"id": "r-open", "answer": "a copy was sent"}, DOPA | {"dpo"}),
     ("rights.reject", "", {"id": "r-open", "ground": "no record is held"}, DOPA | {"dpo"}),
+    ("rights.notice.acknowledge", "", {"id": "r-wrong"}, DOPA),
+    ("rights.notice.answer", "", {"id": "r-wrong", "outcome": "done", "answer": "corrected"}, DOPA),
     ("policies.propose", "", other_policies, ADMINS),
     ("policies.approve", "", lambda town: {"digest": pending_digest(town)}, {"admin-2"}),
 ]
@@ -133,6 +135,8 @@ def town() -> Town:
     town.act("dopa-1", "agreement.propose", form("of-cities", consumer={"group": "cities"}))
     town.act("dopa-2", "agreement.approve", {"id": "of-cities", "version": 1})
     town.act("dpo", "rights.add", {**REQUEST, "id": "r-open"})
+    wrong = {"agency": "city-a", "right": "correction", "service": "dopa.person.v1"}
+    town.act("city-1", "rights.add", {**REQUEST, **wrong, "id": "r-wrong"})
     return town
 
 
