@@ -17,6 +17,7 @@ from connectors.json_answer import BadAnswer
 from connectors.outcomes import Failure
 from connectors.source_tls import tls_context
 from gateway.plugin import (
+    INTRODUCTION,
     AgencyMisbehaved,
     AgencyTimeout,
     AgencyUnavailable,
@@ -54,6 +55,13 @@ async def in_contract(ask: Ask, fetch: Callable[[Ask], Awaitable[Record]]) -> Re
         failure = http_failure(error)
     # Raised out here, so that no HTTP client's exception (which holds the URL) hangs on it as context.
     raise failure.with_traceback(None)
+
+
+def introduced(headers: dict[str, str], ask: Ask) -> None:
+    """Puts the gateway's introduction among the headers of a question."""
+    introduction = ask.introduce()
+    if introduction:
+        headers[INTRODUCTION] = introduction
 
 
 class HttpSource:

@@ -22,7 +22,7 @@ from typing import Any, Final
 import aiohttp
 import orjson
 
-from connectors.http_source import HttpSource, address_faults, in_contract
+from connectors.http_source import HttpSource, address_faults, in_contract, introduced
 from connectors.json_answer import BadAnswer, bounded, parse, unpacked
 from connectors.mapping import MAPPING_SCHEMA, compile_mapping
 from connectors.outcomes import compile_outcomes
@@ -116,6 +116,7 @@ class RestConnector:
     async def _sent(self, ask: Ask, page: int | None, header: Header) -> aiohttp.ClientResponse:
         url, body, headers = self._request.build(ask.identifier)
         headers.update(header)
+        introduced(headers, ask)
         if self._pages is not None and page is not None:
             url = self._pages.url(url, page)
         return await self._source.send(self._request.method, url, body, headers)

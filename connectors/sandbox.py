@@ -10,6 +10,7 @@ The key it wants is the one agency.yaml refers to, from the same environment var
 
     PUT /_sandbox/fault   {"fault": NAME, "seconds": S, "times": N}   the next N data requests (all, without `times`)
     GET /_sandbox/count   {"count": N}: data requests since the start
+    GET /_sandbox/exchanges   {"exchanges": […]}: the `Linkage-Exchange` headers of the last data requests
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import hmac
 import os
 import socket
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +101,7 @@ class Sandbox:
         self._header, self._key = key_header.lower().encode(), key.encode()
         self._order = Order()
         self._count = 0
+        self._exchanges: deque[bytes] = deque(maxlen=1000)
         self._answers: dict[str, dict[str, bytes]] = {}
         state.mkdir(parents=True, exist_ok=True)
         for dataset in datasets:
@@ -119,6 +122,7 @@ class Sandbox:
             await send_answer(send, 401, b'{"errorNumber":40100}')
             return
         self._count += 1
+        self._exchanges.extend(value for name, value in scope["headers"] if name == b"linkage-exchange")
         try:
             identifier = dataset.identify(scope["query_string"], body)
         except (ValueError, KeyError, TypeError):
@@ -135,6 +139,9 @@ class Sandbox:
         where = (scope["method"], scope["path"])
         if where == ("GET", "/_sandbox/count"):
             await send_answer(send, 200, orjson.dumps({"count": self._count}))
+        elif where == ("GET", "/_sandbox/exchanges"):
+            told = [value.decode("latin-1") for value in self._exchanges]
+            await send_answer(send, 200, orjson.dumps({"exchanges": told}))
         elif where == ("PUT", "/_sandbox/fault"):
             try:
                 order = orjson.loads(await read_body(receive))

@@ -22,7 +22,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from connectors.http_source import HttpSource, address_faults, in_contract
+from connectors.http_source import HttpSource, address_faults, in_contract, introduced
 from connectors.json_answer import BadAnswer, bounded, unpacked
 from connectors.mapping import MAPPING_SCHEMA, compile_mapping
 from connectors.outcomes import compile_outcomes, of_http
@@ -120,9 +120,9 @@ class SoapConnector:
         await self._source.close()
 
     async def _fetch(self, ask: Ask) -> Record:
-        response = await self._source.send(
-            "POST", self._url, self._envelope.build(ask.identifier), self._envelope.headers
-        )
+        headers = dict(self._envelope.headers)
+        introduced(headers, ask)
+        response = await self._source.send("POST", self._url, self._envelope.build(ask.identifier), headers)
         async with response:
             return self._mapper.record(await self._answer(response), ask.fields, ask.given)
 

@@ -6,6 +6,8 @@
     4. no row: not found; more rows than the settings allow for: a fault
     5. map the granted fields from the row, column by column
 
+A server's statement log shows each query with the gateway's introduction (`Linkage-Exchange`) as a comment behind it.
+
 PostgreSQL and SQLite, through SQLAlchemy. The database has `statement_seconds`, and never more than the question's
 deadline: what runs then is interrupted.
 
@@ -30,7 +32,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import orjson
-from sqlalchemy import Engine, TextClause, create_engine, text
+from sqlalchemy import Engine, TextClause, create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
 from connectors.json_answer import MAX_ANSWER
@@ -38,6 +40,7 @@ from connectors.mapping import MAPPING_SCHEMA, compile_mapping
 from connectors.outcomes import Failure
 from connectors.sql_database import Database, database, failure_of, is_loopback
 from gateway.plugin import (
+    INTRODUCTION,
     AgencyMisbehaved,
     AgencyTimeout,
     AgencyUnavailable,
@@ -138,6 +141,7 @@ class SqlConnector:
             hide_parameters=True,
             isolation_level="AUTOCOMMIT",
         )
+        event.listen(self._engine, "before_cursor_execute", _commented, retval=True)
         self._running: set[_Query] = set()
 
     def __repr__(self) -> str:
@@ -145,7 +149,8 @@ class SqlConnector:
 
     async def fetch(self, ask: Ask) -> Record:
         """The record of `ask.identifier`, its granted fields only. Raises what `gateway.plugin` names."""
-        query = _Query(self._engine, self._database, self._statement, self._bound(ask.identifier))
+        said = ask.introduce() if self._database.logs_statements else ""
+        query = _Query(self._engine, self._database, self._statement, self._bound(ask.identifier), said)
         self._running.add(query)
         failure: Failure
         try:
@@ -190,6 +195,20 @@ class SqlConnector:
         return {"rows": rows}
 
 
+_SAID: Final = "linkage_exchange"
+_COMPACT_JWS: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){2}", re.ASCII)
+
+
+def _commented(
+    connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+) -> tuple[str, Any]:
+    """The statement with the gateway's introduction behind it; the compiled query stays one and the same."""
+    said = context.execution_options.get(_SAID, "") if context is not None else ""
+    if _COMPACT_JWS.fullmatch(said):  # nothing that could end a comment, or be a place for a parameter
+        statement = f"{statement} /* {INTRODUCTION}: {said} */"
+    return statement, parameters
+
+
 _THREAD: Final = threading.local()
 """`query`: what the thread is working on."""
 
@@ -204,9 +223,9 @@ def _begun(connection: Any) -> None:
 class _Query:
     """One query in a thread, that another thread can give up."""
 
-    def __init__(self, engine: Engine, source: Database, statement: TextClause, bound: str | int) -> None:
+    def __init__(self, engine: Engine, source: Database, statement: TextClause, bound: str | int, said: str) -> None:
         self._engine, self._source, self._statement = engine, source, statement
-        self._bound = bound
+        self._bound, self._said = bound, said
         self._connection: Any = None
         self._abandoned = False
         self._done = False
@@ -237,7 +256,9 @@ class _Query:
                 if self._abandoned:
                     return AgencyTimeout("late")
                 try:
-                    result = connection.execute(self._statement, {"identifier": self._bound})
+                    result = connection.execute(
+                        self._statement, {"identifier": self._bound}, execution_options={_SAID: self._said}
+                    )
                     rows = [{name: _plain(value) for name, value in row.items()} for row in result.mappings()]
                 except BaseException:
                     connection.invalidate()

@@ -50,6 +50,8 @@ class Database(Protocol):
     """One source's database."""
 
     dialect: str
+    logs_statements: bool
+    """Whether someone at the source may read what was asked: a server's log."""
 
     def close(self) -> None:
         """Lets go of what it holds besides connections."""
@@ -78,6 +80,7 @@ class PostgresServer:
     """A PostgreSQL server, spoken to with TLS unless it is on loopback or the settings say why not."""
 
     dialect = "postgresql+psycopg"
+    logs_statements = True
 
     def __init__(self, opened: ConnectorSettings) -> None:
         parts = urlsplit(opened.endpoint)
@@ -144,6 +147,7 @@ class SqliteFile:
     """A SQLite file inside the folder that the gateway's own operator has named."""
 
     dialect = "sqlite"
+    logs_statements = False
 
     def __init__(self, opened: ConnectorSettings) -> None:
         self._path = Path(unquote(urlsplit(opened.endpoint).path[1:]))

@@ -115,7 +115,7 @@ def build(settings: Settings) -> ASGIApp:
             Recording(store, log),
             sources,
             Minimiser(),
-            Sealer(keys),
+            Sealer(keys, settings.issuer),
             settings.sandbox,
         ),
         consenting=Consenting(current, store, log, consents, keys, issuer=settings.issuer, sandbox=settings.sandbox),

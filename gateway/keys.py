@@ -3,7 +3,7 @@
     master.key       32 random bytes: wraps the log's monthly keys
     pseudonym.key    32 random bytes: every pseudonym and keyed digest derives from it, a key for each use
     token.jwk        ES256: signs access tokens (RFC 9068)
-    seal.jwk         Ed25519: signs answers (RFC 9421) and receipts
+    seal.jwk         Ed25519: signs answers (RFC 9421), receipts, and what sources are told of an exchange
     log.jwk          Ed25519: signs the log's checkpoints (C2SP signed-note)
 
 Also what clients and operators need of keys: making one, reading one, its public half and its RFC 7638

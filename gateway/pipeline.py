@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from gateway.catalogue import require_open, with_hours
@@ -137,6 +138,14 @@ class Pipeline:
             purpose=question.purpose,
             deadline=begun + service.deadline,
             given=question.given,
+            introduce=partial(
+                self.sealer.introduction,
+                decided.exchange_id,
+                service.agency,
+                service.id,
+                decided.caller.agency,
+                question.purpose,
+            ),
         )
         try:
             record = await self.sources.fetch(service, ask)

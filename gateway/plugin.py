@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gateway.errors import (
     AgencyMisbehaved,
@@ -29,7 +29,11 @@ from gateway.errors import (
     SourceFault,
 )
 
+INTRODUCTION: Final = "Linkage-Exchange"
+"""The HTTP header in which a source is told which exchange a question belongs to, so that it can keep its own count."""
+
 __all__ = [
+    "INTRODUCTION",
     "AgencyMisbehaved",
     "AgencyTimeout",
     "AgencyUnavailable",
@@ -51,6 +55,10 @@ class Ask:
     ones: a connector may fetch more if its source knows no better; the gateway drops what is not granted.
     `given`: name -> the asker's value to compare with, for the granted fields that answer yes or no. It is compared,
     or handed to a source that compares; never kept, logged or answered.
+
+    `introduce()` is what the connector passes to the source with its question, under the name of INTRODUCTION: a
+    JWS by the gateway (key at its /.well-known/jwks.json) that says which exchange this is, when, of which service,
+    for whom and for what; never about whom. Empty where no gateway asks.
     """
 
     identifier: str = field(repr=False)
@@ -62,6 +70,7 @@ class Ask:
     purpose: str
     deadline: float
     given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    introduce: Callable[[], str] = field(default=str, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

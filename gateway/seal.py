@@ -4,13 +4,16 @@ Label `linkage`, Ed25519, over `@status`, `content-type`, `content-digest` (RFC 
 request, and its Content-Digest where it had one: without that, whoever stands in between could show a caller the
 fresh answer to another question of its own. The receipt is in the body and so under the seal: a promise that the
 entry is in the log.
+
+And the gateway's introduction to a source: what it is asked for, on whose behalf, as a JWS (RFC 7515) by the same key
+that the source can verify, count and keep. It never names the person.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, field
 
 import orjson
@@ -19,6 +22,7 @@ from gateway.keys import Keys
 from gateway.model import Answer
 
 CONTENT_TYPE = "application/json"
+INTRODUCTION = "linkage-exchange+jwt"
 _COMPONENTS = '"@status" "content-type" "content-digest" "@method";req "@path";req'
 
 
@@ -31,11 +35,30 @@ class Sealed:
 
 
 class Sealer:
-    """Signs answers with the gateway's sealing key."""
+    """Signs answers, and introductions to sources, with the gateway's sealing key. `issuer`: the gateway's base URL."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, issuer: str = "") -> None:
         self._key = keys.sealing_key()
         self._kid = keys.seal["kid"]
+        self._issuer = issuer
+        self._header = _base64url(orjson.dumps({"alg": "EdDSA", "kid": self._kid, "typ": INTRODUCTION}))
+
+    def introduction(self, exchange_id: str, agency: str, service: str, consumer: str, purpose: str) -> str:
+        """The `Linkage-Exchange` of one question to `agency`: header, claims and signature, a compact JWS.
+
+        `typ` keeps it apart from all else that this key signs; `exchange` is what the log has the exchange under.
+        """
+        claims = {
+            "iss": self._issuer,
+            "aud": agency,
+            "iat": int(time.time()),
+            "exchange": exchange_id,
+            "service": service,
+            "consumer": consumer,
+            "purpose": purpose,
+        }
+        signed = f"{self._header}.{_base64url(orjson.dumps(claims))}"
+        return f"{signed}.{_base64url(self._key.sign(signed.encode()))}"
 
     def seal(
         self, answer: Answer, *, method: str = "POST", path: str = "/v1/exchanges", request_digest: str | None = None
@@ -65,3 +88,7 @@ class Sealer:
                 "cache-control": "no-store",
             },
         )
+
+
+def _base64url(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()

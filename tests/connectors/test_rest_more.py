@@ -11,7 +11,7 @@ import pytest
 from local_sources import Handler, ask, http_answer, opened, read_request, services_at, serving
 
 from gateway.catalogue import check_kind
-from gateway.errors import AgencyMisbehaved, CitizenNotFound
+from gateway.errors import AgencyMisbehaved, AgencyUnavailable, CitizenNotFound
 from gateway.model.service import Service
 
 ELDER = "9111111111114"
@@ -184,3 +184,21 @@ async def test_the_token_of_the_government_data_exchange() -> None:
             with pytest.raises(AgencyMisbehaved) as caught:
                 await connector.fetch(ask(service, ELDER))
     assert caught.value.fault == "token"
+
+
+async def test_rest_and_soap_introduce_the_gateway_to_the_source() -> None:
+    shown: list[bytes] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head, _ = await read_request(reader)
+        shown.extend(line for line in head.split(b"\r\n") if line.lower().startswith(b"linkage-exchange"))
+        writer.write(http_answer(b"", status=503))
+
+    async with serving(handler) as port:
+        for agency, name in (("dopa", "dopa.person.v1"), ("dlt", "dlt.vehicle.v1")):
+            service = services_at(agency, f"http://127.0.0.1:{port}")[name]
+            async with opened(service, secret=lambda reference: "made-up") as connector:
+                for said in ("aaa.bbb.ccc", ""):
+                    with pytest.raises(AgencyUnavailable):
+                        await connector.fetch(replace(ask(service, ELDER), introduce=lambda said=said: said))
+    assert shown == [b"Linkage-Exchange: aaa.bbb.ccc"] * 2

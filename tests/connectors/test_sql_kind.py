@@ -137,6 +137,23 @@ async def test_a_query_that_would_write_cannot(case: Case, server: tuple[str, st
         assert len((await connector.fetch(case.ask(case.right))).data["deeds"]) == 2
 
 
+async def test_the_servers_log_shows_which_exchange_a_query_belongs_to(case: Case, server: tuple[str, str]) -> None:
+    with psycopg.connect(server[0], autocommit=True) as admin:
+        for said, shown in (("aaa.bbb-_.ccc", True), ("a.b.c */ DELETE", False), ("a.b", False), ("", False)):
+            async with case.opened() as connector:
+                question = replace(case.ask(case.right), introduce=lambda said=said: said)
+                assert len((await connector.fetch(question)).data["deeds"]) == 2
+                asked = admin.execute(
+                    "SELECT query FROM pg_stat_activity WHERE application_name = 'linkage' AND query LIKE %s "
+                    "ORDER BY query_start DESC LIMIT 1",
+                    ("%AS answer%LIMIT%",),
+                ).fetchone()
+            assert asked is not None
+            assert asked[0].endswith(f"/* Linkage-Exchange: {said} */") is shown, asked[0]
+            assert "DELETE" not in asked[0]
+            assert case.right not in asked[0]
+
+
 async def test_an_encrypted_connection_is_demanded_beyond_loopback(server: tuple[str, str]) -> None:
     async with between(server[1], http=False) as bridge:
         case = land(f"postgresql://localhost.localdomain.invalid:{bridge.port}/x", lambda name: SECRETS[name[4:]])
