@@ -1,8 +1,8 @@
 """`linkage`: the command line, for administrators, data owners and auditors at their own desks.
 
 Commands on the registers and the log are clients of the HTTP API and sign with the operator's own key; only `init`,
-`serve`, `db`, `backup`, `restore` and `demo` touch the machine itself. `--json` on every command; exit codes: 0 done,
-1 refused or failed, 2 wrong use.
+`serve`, `db`, `backup`, `restore`, `doctor` and `demo` touch the machine itself. `--json` on every command; exit codes:
+0 done, 1 refused or failed, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ app.add_typer(local.database, name="db")
 app.command()(local.serve)
 app.command()(backups.backup)
 app.command()(backups.restore)
+app.command()(local.doctor)
 app.command()(local.demo)
 app.command("apply")(onboarding.apply)
 app.command("exchange")(questions.exchange)

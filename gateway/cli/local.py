@@ -1,4 +1,4 @@
-"""`linkage init|serve|demo|db upgrade`: the commands that touch the machine itself."""
+"""`linkage init|serve|demo|doctor|db upgrade`: the commands that touch the machine itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from gateway.cli.connection import local
-from gateway.cli.failures import Refused, WrongUse
+from gateway.cli.failures import REFUSED, Refused, WrongUse
 from gateway.cli.output import Screen
 from gateway.model.identifiers import REGISTER_ID
 
@@ -139,3 +139,28 @@ def read_settings(**given: Any) -> Settings:
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         raise WrongUse("ค่าที่ตั้งไว้ใช้ไม่ได้", "a setting does not fit", faults) from None
+
+
+@local
+def doctor(screen: Screen, state_dir: StateDir = None) -> None:
+    """ตรวจว่าสิ่งใดผิดปกติและแก้อย่างไร / Says what is wrong with the gateway on this machine, and how to mend it."""
+    from gateway.doctor import examine
+
+    findings = examine(read_settings(state_dir=state_dir))
+    good = all(finding.state != "wrong" for finding in findings)
+    marks = {"ok": "✓", "note": "·", "wrong": "✗"}
+
+    def render() -> None:
+        for finding in findings:
+            screen.line(f"{marks[finding.state]} {finding.check}: {finding.thai} / {finding.english}")
+            if finding.mend:
+                screen.line(f"    ทางแก้: {finding.mend_thai}")
+                screen.line(f"    mend:   {finding.mend}")
+        if good:
+            screen.say("ไม่พบสิ่งผิดปกติ", "nothing is wrong")
+        else:
+            screen.say("พบสิ่งผิดปกติ", "something is wrong")
+
+    screen.show({"good": good, "findings": [finding.as_json() for finding in findings]}, render)
+    if not good:
+        raise typer.Exit(REFUSED)
