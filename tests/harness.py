@@ -174,7 +174,7 @@ def term(purpose: str, fields: list[str], **more: Any) -> dict[str, Any]:
         "fields": fields,
         "lawful_basis": "24(4)",
         "authority": title("Older Persons Act B.E. 2546"),
-        "oia_ground": "24(1)",
+        "oia_ground": "24(2)",
         "notice": {"id": "city-notice", "version": "1"},
         **more,
     }

@@ -68,6 +68,11 @@ def _check_agreement(form: agreement_forms.ProposeAgreement, book: Book) -> None
             raise MalformedRequest("a client named is not the consumer's", "ระบบที่ระบุไม่ใช่ของหน่วยงานผู้ใช้ข้อมูล")
     for place, term in enumerate(form.terms):
         existing(book, "purpose", term.purpose)
+        if term.oia_ground == "24(1)" and party.agency != service.agency:
+            raise MalformedRequest(
+                f"terms.{place}.oia_ground: 24(1) is for officials of the same agency, not for another agency",
+                f"terms.{place}.oia_ground: มาตรา 24(1) ใช้กับเจ้าหน้าที่ในหน่วยงานเดียวกัน ไม่ใช่หน่วยงานอื่น",
+            )
         for collector in term.consent.collectors if term.consent else ():
             existing(book, "agency", collector)
         _check_term(f"terms.{place}", term, service)

@@ -28,8 +28,14 @@ SensitiveBasis = Literal[
     "26-criminal",
 ]
 """PDPA s.26; `26-criminal` is its paragraph on criminal records under an authority's control."""
-OiaGround = Literal["24(1)", "24(2)", "24(3)", "24(4)", "24(5)", "24(6)", "24(7)", "24(8)", "24(9)"]
-"""Official Information Act B.E. 2540 s.24: the exceptions."""
+OiaGround = Literal["consent", "24(1)", "24(2)", "24(3)", "24(4)", "24(5)", "24(6)", "24(7)", "24(8)", "24(9)"]
+"""Official Information Act B.E. 2540 s.24: the person's own consent, or one of the exceptions.
+
+(1) to officials of the same agency; (2) ordinary use within the objectives of the system that holds the information;
+(3) planning, statistics, census; (4) study and research that names no one; (5) the national archives; (6) to prevent
+or investigate offences; (7) against danger to life or health; (8) to a court, or to whom the law gives the power to
+ask for the facts; (9) a royal decree. Of all but (1) and (2) the Act wants an account, which the log is.
+"""
 Role = Literal["controller", "processor", "joint_controller"]
 
 
@@ -136,6 +142,12 @@ class TermForm(Form):
     def _consent_where_it_stands_on_it(self) -> TermForm:
         if self.consent is not None and "consent" not in (self.lawful_basis, self.sensitive_basis):
             raise ValueError("consent rules belong to a term whose lawful_basis or sensitive_basis is consent")
+        return self
+
+    @model_validator(mode="after")
+    def _consent_on_both_acts(self) -> TermForm:
+        if self.oia_ground == "consent" and self.lawful_basis != "consent":
+            raise ValueError("oia_ground: consent stands where lawful_basis is consent")
         return self
 
     @model_validator(mode="after")

@@ -90,7 +90,7 @@ def agreement(service: str, fields: list[str]) -> dict[str, Any]:
                 "fields": fields,
                 "lawful_basis": "24(4)",
                 "authority": title("พ.ร.บ.ผู้สูงอายุ", "Older Persons Act"),
-                "oia_ground": "24(1)",
+                "oia_ground": "24(2)",
                 "notice": {"id": "city-notice", "version": "1.0"},
             }
         ],

@@ -89,7 +89,7 @@ def test_a_source_has_its_register_of_disclosures(desk: Desk) -> None:
     assert ran.code == 0, ran.err
     found = ran.json["disclosures"]
     assert len(found) == 3
-    assert all(one["oia_ground"] == "24(1)" and one["consumer"]["id"] == "city" for one in found)
+    assert all(one["oia_ground"] == "24(2)" and one["consumer"]["id"] == "city" for one in found)
     assert len({one["subject"] for one in found}) == 2
     table = rows(desk("auditor", "report", "disclosures", "--agency", "dopa", "--csv").out)
     assert [row["exchange_id"] for row in table] == [one["exchange_id"] for one in found]

@@ -101,7 +101,7 @@ def all_facts(draw: st.DrawFn) -> Facts:
         draw(st.sampled_from(["consent", "24(4)", "24(4)", "24(5)", "24(7)"])),
         "Act",
         "พ.ร.บ.",
-        draw(mostly("24(2)", "", "24(10)")),
+        draw(mostly("24(2)", "", "24(10)", "24(1)", "consent")),
         draw(mostly("n1 v1", "")),
         draw(st.sampled_from(["", "consent", "26(5)(c)", "26(5)(c)", "26-criminal", "26(9)"])),
         draw(st.sampled_from([0, 10])),
@@ -198,7 +198,7 @@ def lawful(facts: Facts) -> bool:
         and bool(agreement.controller)
         and term.purpose == purpose.code
         and set(facts.fields) <= term.fields
-        and term.oia_ground == "24(2)"
+        and (term.oia_ground == "24(2)" or (term.oia_ground == term.lawful_basis == "consent"))
         and bool(term.notice or term.pdpa_exemption)
         and term.lawful_basis != "24(7)"
         and term.sensitive_basis != "26(9)"

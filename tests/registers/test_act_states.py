@@ -380,3 +380,13 @@ def test_a_signed_body_is_kept_as_it_was(town: Town) -> None:
     stored = town.act("admin", "client.add", body)
     assert stored["keys"] == [{name: jwk[name] for name in ("kty", "crv", "x", "y", "kid")}]
     assert stored["networks"] == ["10.0.0.0/8", "2001:db8::1/128"]
+
+
+def test_one_agency_does_not_disclose_to_another_as_to_its_own_officials() -> None:
+    """Official Information Act s.24(1) is for officials of the same agency."""
+    town = settled()
+    own = [good_term(OLD_AGE, ["life_status"], oia_ground="24(1)")]
+    with pytest.raises(MalformedRequest) as refused:
+        town.tried("dopa-1", "agreement.propose", form("own", terms=own))
+    assert "terms.0.oia_ground" in refused.value.detail_en
+    assert town.tried("dopa-1", "agreement.propose", form("own", terms=own, consumer={"agency": "dopa"}))

@@ -47,6 +47,7 @@ def proposed(**changes: Any) -> ProposeAgreement:
     [
         {"oia_ground": "24(10)"},
         {"oia_ground": "public interest"},
+        {"oia_ground": "consent"},
         {"sensitive_basis": "26(5)"},
         {"sensitive_basis": "26(1)(a)"},
         {"sensitive_basis": "26(5)(f)"},
@@ -58,7 +59,7 @@ def proposed(**changes: Any) -> ProposeAgreement:
     ],
 )
 def test_what_the_rules_would_refuse_does_not_fit_the_form(changes: dict[str, Any]) -> None:
-    assert proposed().terms[0].oia_ground == "24(1)"
+    assert proposed().terms[0].oia_ground == "24(2)"
     form = agreement("a-b", "dopa.person.v1", [{**term("welfare.old-age-allowance", ["life_status"]), **changes}])
     with pytest.raises(ValidationError):
         ProposeAgreement.model_validate(form)
@@ -68,6 +69,7 @@ def test_what_the_rules_take_fits_the_form() -> None:
     quotas = {"quota_per_day": 10, "quota_per_officer_per_day": 10}
     held = proposed(sensitive_basis="26(5)(c)", oia_ground="24(9)", **quotas).terms[0]
     assert (held.sensitive_basis, held.oia_ground) == ("26(5)(c)", "24(9)")
+    assert proposed(oia_ground="consent", lawful_basis="consent").terms[0].oia_ground == "consent"
     assert proposed(sensitive_basis="26-criminal", lawful_basis="consent").terms[0].sensitive_basis == "26-criminal"
 
 
