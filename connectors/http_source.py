@@ -140,7 +140,7 @@ class HttpSource:
             timeout=_NO_TIMEOUT,
             auto_decompress=False,
             trust_env=False,
-            skip_auto_headers=("User-Agent",),
+            headers={"User-Agent": "linkage-gateway"},
         )
 
     def _end(self, session: aiohttp.ClientSession) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,7 @@ def build(settings: Settings) -> ASGIApp:
                 Witnesses(store, checkpoints, published, metrics, witnesses).run(settings.checkpoint_interval)
             ),
         ]
+        _spare_the_collector()
         try:
             yield
         finally:
@@ -152,6 +154,16 @@ def build(settings: Settings) -> ASGIApp:
             await asyncio.to_thread(store.close)
 
     return application(edge, lifespan)
+
+
+def _spare_the_collector() -> None:
+    """What start-up has made stays, so the garbage collector need not look through it for ever again.
+
+    An exchange leaves few cycles behind; looking for them each 700 objects is a twelfth of what it costs.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def serve(settings: Settings) -> None:

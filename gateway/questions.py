@@ -31,6 +31,7 @@ from gateway.model import (
 _KEYS = frozenset(
     ("service", "citizen_id", "juristic_id", "purpose", "fields", "given", "consent_id", "officer", "case_reference")
 )
+_IDENTIFIERS = tuple((kind.value, kind) for kind in IdentifierKind)
 _THIRTEEN_DIGITS = re.compile(r"[0-9](?:[._/\s-]*[0-9]){12}", re.ASCII)
 _MOST_FIELDS = 200
 _DEEPEST = 64
@@ -77,7 +78,7 @@ def question_of(value: dict[str, Any], *, sandbox: bool, about_someone: bool = T
     """
     if not value.keys() <= _KEYS:
         raise MalformedRequest("the body has a key that is not known here", "เนื้อหามีคีย์ที่ไม่รู้จัก")
-    kinds = [kind for kind in IdentifierKind if kind.value in value]
+    kinds = [kind for key, kind in _IDENTIFIERS if key in value]
     if len(kinds) != 1 and (kinds or about_someone):
         raise MalformedRequest(
             "give citizen_id or juristic_id, one of them", "ระบุ citizen_id หรือ juristic_id อย่างใดอย่างหนึ่ง"

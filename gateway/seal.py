@@ -17,6 +17,7 @@ from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass, field
 
 import orjson
+from nacl.bindings import crypto_sign, crypto_sign_BYTES
 
 from gateway.keys import Keys
 from gateway.model import Answer
@@ -38,7 +39,8 @@ class Sealer:
     """Signs answers, and introductions to sources, with the gateway's sealing key. `issuer`: the gateway's base URL."""
 
     def __init__(self, keys: Keys, issuer: str = "") -> None:
-        self._key = keys.sealing_key()
+        key = keys.sealing_key()
+        self._secret = key.private_bytes_raw() + key.public_key().public_bytes_raw()
         self._kid = keys.seal["kid"]
         self._issuer = issuer
         self._header = _base64url(orjson.dumps({"alg": "EdDSA", "kid": self._kid, "typ": INTRODUCTION}))
@@ -58,7 +60,7 @@ class Sealer:
             "purpose": purpose,
         }
         signed = f"{self._header}.{_base64url(orjson.dumps(claims))}"
-        return f"{signed}.{_base64url(self._key.sign(signed.encode()))}"
+        return f"{signed}.{_base64url(self._signed(signed.encode()))}"
 
     def seal(
         self, answer: Answer, *, method: str = "POST", path: str = "/v1/exchanges", request_digest: str | None = None
@@ -77,7 +79,7 @@ class Sealer:
             f'"@status": 200\n"content-type": {CONTENT_TYPE}\n"content-digest": {digest}\n'
             f'"@method";req: {method}\n"@path";req: {path}\n{asked}"@signature-params": {parameters}'
         )
-        signature = b64encode(self._key.sign(base.encode())).decode()
+        signature = b64encode(self._signed(base.encode())).decode()
         return Sealed(
             body,
             {
@@ -88,6 +90,10 @@ class Sealer:
                 "cache-control": "no-store",
             },
         )
+
+    def _signed(self, message: bytes) -> bytes:
+        """The Ed25519 signature of `message`, by libsodium: OpenSSL takes three times as long for the same one."""
+        return crypto_sign(message, self._secret)[:crypto_sign_BYTES]
 
 
 def _base64url(raw: bytes) -> str:

@@ -13,8 +13,6 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy.engine import make_url
-
 from gateway.errors import LogUnavailable
 from gateway.store.batch import MOST_ACTS, REGISTERS
 from gateway.store.changes import (
@@ -36,7 +34,7 @@ from gateway.store.changes import (
     Reserve,
     consent_scope,
 )
-from gateway.store.connection import Connection, Failures
+from gateway.store.connection import Connection, Failures, sqlite_file
 from gateway.store.writer import Writer
 
 __all__ = [
@@ -160,13 +158,13 @@ class Store:
 
 def _lock(url: str) -> int | None:
     """Takes the lock file beside an SQLite database; the kernel gives it back when the process ends."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    file = sqlite_file(url)
+    if not file:
         return None
-    descriptor = os.open(Path(f"{parsed.database}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(Path(f"{file}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise AlreadyInUse(f"{parsed.database} is in use by another gateway process") from None
+        raise AlreadyInUse(f"{file} is in use by another gateway process") from None
     return descriptor

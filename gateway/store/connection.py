@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import psycopg
-from sqlalchemy.engine import make_url
 
 Failures: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error, OSError)
 """What a database that cannot be reached, written or trusted raises."""
@@ -21,26 +20,34 @@ BUSY_SECONDS = 2.0
 """How long a writer waits for another process's lock before the log counts as unavailable."""
 
 
+_WAL_PAGES = 8192
+"""32 MiB of write-ahead log before its pages go into the database: one written again and again goes once."""
+_CACHE_KIB = 16384
+"""The pages kept in memory; with SQLite's 2 MiB the writer reads its own log's index from disk for each entry."""
+
+
+def sqlite_file(url: str) -> str | None:
+    """The file of an SQLite URL (`sqlite:///relative`, `sqlite:////absolute`); None where it is another database's."""
+    scheme, _, rest = url.partition("://")
+    return rest.removeprefix("/") if scheme.partition("+")[0] == "sqlite" else None
+
+
 class Connection:
     """A connection with explicit transactions. Raises one of `Failures` when the database fails."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        parsed = make_url(url)
-        self.dialect: Literal["sqlite", "postgresql"] = (
-            "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql"
-        )
+        file = sqlite_file(url)
+        self.dialect: Literal["sqlite", "postgresql"] = "postgresql" if file is None else "sqlite"
         self._raw: Any
         if self.dialect == "sqlite":
-            self._raw = sqlite3.connect(
-                parsed.database or "", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
+            self._raw = sqlite3.connect(file or "", timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             self._raw.execute("PRAGMA journal_mode=WAL")
             self._raw.execute("PRAGMA synchronous=FULL")
-            if read_only:
-                self._raw.execute("PRAGMA query_only=ON")
+            self._raw.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
+            self._raw.execute("PRAGMA query_only=ON" if read_only else f"PRAGMA cache_size=-{_CACHE_KIB}")
         else:
             self._raw = psycopg.connect(
-                parsed.set(drivername="postgresql").render_as_string(hide_password=False),
+                f"postgresql://{url.partition('://')[2]}",
                 autocommit=True,
                 connect_timeout=5,
                 options="-c statement_timeout=5000 -c lock_timeout=5000",
