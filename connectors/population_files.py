@@ -197,7 +197,7 @@ def _drawn(citizen_id: str, seed: int) -> Files:
     age = one.age(TODAY)
     grown = age >= 20 and not one.dead
     return Files(
-        first_name=_first_name(draw, one) if draw.random() < 0.08 and age >= 20 else None,
+        first_name=_first_name(draw, one) if (draw.random() < 0.08 or _pinned(one)) and age >= 20 else None,
         last_name=_last_name(draw, one) if draw.random() < (0.3 if one.female else 0.03) and age >= 20 else None,
         disability=_card(draw, one),
         vehicle=_vehicle(draw) if draw.random() < 0.5 and grown and age < 80 else None,
@@ -208,6 +208,11 @@ def _drawn(citizen_id: str, seed: int) -> Files:
         allowance=_allowance(draw, one, age),
         warrants=tuple(_warrant(draw) for _ in range(draw.choice((1, 1, 2)) if draw.random() < 0.02 and grown else 0)),
     )
+
+
+def _pinned(one: Person) -> bool:
+    """The adult of the stories, whose files the agencies are sure to hold."""
+    return one.citizen_id == story("adult")
 
 
 def _first_name(draw: random.Random, one: Person) -> NameChange:
@@ -221,7 +226,7 @@ def _last_name(draw: random.Random, one: Person) -> NameChange:
 
 def _card(draw: random.Random, one: Person) -> DisabilityCard | None:
     covered = one.cover is not None and one.cover.sub == "74"
-    if one.dead or not (covered or one.citizen_id == story("adult")):
+    if one.dead or not (covered or _pinned(one)):
         return None
     issued = _day(draw, 2019, 2024)
     return DisabilityCard(draw.choice(_DEFORMS), issued, issued.replace(year=issued.year + 8))

@@ -90,7 +90,7 @@ def _run(
 ) -> int:
     """Starts, registers and walks through; serves unless `once`. Returns how many steps went wrong."""
     url = f"http://{HOST}:{port}"
-    keys = {name: secrets.token_urlsafe(24) for source in story.sources for name in source.secrets}
+    keys = {name: _secret(name, ground.sandbox / source.agency) for source in story.sources for name in source.secrets}
     settings = {
         "LINKAGE_STATE_DIR": str(ground.gateway),
         "LINKAGE_PORT": str(port),
@@ -126,6 +126,11 @@ def _run(
     _invite(story, desk, ground, url, telling)
     _serve(gateway)
     return walk.went_wrong
+
+
+def _secret(name: str, folder: Path) -> str:
+    """A made-up secret; where it tells in which folder an agency's database lies, that folder."""
+    return str(folder) if name.endswith("__DATABASE_FOLDER") else secrets.token_urlsafe(24)
 
 
 def _sandboxes(story: Story, ground: Ground, stack: ExitStack) -> dict[str, SandboxAgency]:

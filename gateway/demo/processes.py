@@ -110,13 +110,10 @@ class SandboxAgency:
     def __init__(self, agency: str, environment: Mapping[str, str], home: Path, state: Path, log: Path) -> None:
         self.agency = agency
         self.port = 0
+        self.url = ""
+        """Where it answers, once it does: an address, or a database."""
         self._environment, self._home, self._state, self._log = environment, home, state, log
         self._child: Child | None = None
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        return f"http://{HOST}:{self.port}"
 
     def start(self) -> None:
         """Begins to start it; `wait` tells when it is there."""
@@ -129,8 +126,10 @@ class SandboxAgency:
         if self._child is None:
             raise RuntimeError("not started")
         try:
-            self.port = int(json.loads(self._child.first_line())["port"])
-        except (ValueError, KeyError, TypeError):
+            ready = json.loads(self._child.first_line())
+            self.port = int(ready.get("port", 0))
+            self.url = str(ready.get("url") or f"http://{HOST}:{self.port}")
+        except (ValueError, AttributeError, TypeError):
             raise self._child.failed() from None
 
     def stop(self) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import yaml
 
-from connectors.population import story_people
+from connectors.population import population, story_people
+from connectors.population_files import pupil
 from gateway.demo.ground import CannotStart
 
 Json = dict[str, Any]
@@ -48,7 +49,11 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One question of the walk-through. `question`: its body; `expect`: {"status", "code"?, "reasons"?, "fields"?}."""
+    """One question of the walk-through.
+
+    `question`: its body. `expect`: {"status", "code"?, "reasons"?, "fields"?, "data"?}, the data by the fields named.
+    `consent`: `given` or `withdrawn`, before it is asked.
+    """
 
     title: Mapping[str, str]
     before: Mapping[str, str]
@@ -57,6 +62,18 @@ class Step:
     question: Json = field(repr=False)
     expect: Json
     without: str | None
+    consent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The consent that a step stands on: who takes it, its form and its notice (files), and whose it is."""
+
+    client: str
+    form: Path
+    notice: Path
+    citizen_id: str = field(repr=False)
+    guardian: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,7 @@ class Story:
     p256: tuple[str, ...]
     sources: tuple[Source, ...]
     agreements: tuple[Signing, ...]
+    consent: Consent
     steps: tuple[Step, ...]
     following: Step
     onboarding_file: Path
@@ -93,6 +111,7 @@ def read_story() -> Story:
             p256=tuple(body["p256"]),
             sources=tuple(_source(entry) for entry in body["sources"]),
             agreements=tuple(_signing(entry, folder / "agreements") for entry in body["agreements"]),
+            consent=_consent(body["consent"], folder / "consents"),
             steps=tuple(_step(entry) for entry in body["steps"]),
             following=_following(body["next"]),
             onboarding_file=folder / "onboarding.yaml",
@@ -128,7 +147,20 @@ def _step(entry: Json) -> Step:
         question=question_of(entry["ask"]),
         expect=entry["expect"],
         without=entry.get("without"),
+        consent=entry.get("consent"),
     )
+
+
+def _consent(entry: Json, folder: Path) -> Consent:
+    citizen = people()[entry["person"]]
+    return Consent(
+        entry["client"], folder / entry["form"], folder / entry["notice"], citizen, population()[citizen].mother
+    )
+
+
+def people() -> dict[str, str]:
+    """Key -> citizen ID of everyone in the story."""
+    return {**{person.key: person.citizen_id for person in story_people()}, "pupil": pupil().citizen_id}
 
 
 def _following(entry: Json) -> Step:
@@ -137,10 +169,16 @@ def _following(entry: Json) -> Step:
 
 
 def question_of(ask: Json) -> Json:
-    """The body of a question: the story's person replaced by a citizen ID, its last digit wrong where `mistyped`."""
-    identifiers = {person.key: person.citizen_id for person in story_people()}
+    """The body of a question: the story's person replaced by a citizen ID, its last digit wrong where `mistyped`.
+
+    What is `given` stands as `<person>.<attribute>` and is replaced by what the register has there.
+    """
+    identifiers = people()
     identifier = identifiers[ask["person"]]
     if ask.get("mistyped"):
         identifier = identifier[:-1] + str((int(identifier[-1]) + 1) % 10)
     rest = {name: value for name, value in ask.items() if name not in ("service", "person", "mistyped")}
+    if "given" in rest:
+        parts = {name: place.split(".") for name, place in rest["given"].items()}
+        rest["given"] = {name: getattr(population()[identifiers[key]], of) for name, (key, of) in parts.items()}
     return {"service": ask["service"], "citizen_id": identifier, **rest}

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from connectors.population import population, sentinels
 from gateway.client import ClientError, Gateway, Problem
+from gateway.demo.consent_desk import ConsentDesk
 from gateway.demo.desk import Desk
 from gateway.demo.ground import Ground
 from gateway.demo.processes import SandboxAgency
@@ -40,6 +41,10 @@ class Walk:
     went_wrong: int = 0
     results: list[Json] = field(default_factory=list)
     asked: list[tuple[Step, str]] = field(default_factory=list)
+    consents: ConsentDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.consents = ConsentDesk(self.story.consent, self.desk, self.ground)
 
     def walk(self) -> None:
         """Every step, then the log."""
@@ -57,6 +62,8 @@ class Walk:
     def _show(self, number: int, step: Step, client: Gateway) -> None:
         self.telling.heading(number, step.title)
         self.telling.both(step.before)
+        if step.consent is not None:
+            self.consents.change(step.consent)
         if step.without is None:
             faults = self._ask(step, client)
         else:
@@ -192,12 +199,14 @@ class Walk:
 
 
 def differences(expect: Mapping[str, Any], status: int, body: Mapping[str, Any]) -> list[str]:
-    """In what an answer is not as expected; names and codes only."""
+    """In what an answer is not as expected. `data`: the values of the fields that it names."""
+    expected = expect.get("data", {})
     found: dict[str, Any] = {
         "status": status,
         "code": body.get("code"),
         "reasons": [reason["code"] for reason in body.get("reasons", [])],
         "fields": sorted(body.get("data", {})),
+        "data": {name: body.get("data", {}).get(name) for name in expected},
     }
     wanted = {name: sorted(value) if name == "fields" else value for name, value in expect.items()}
     return [f"{name}: expected {value}, was {found[name]}" for name, value in wanted.items() if found[name] != value]

@@ -24,6 +24,9 @@ def test_a_step_that_turns_out_otherwise_is_noticed() -> None:
     ]
     assert differences({"status": 200, "fields": ["b", "a"]}, 200, {"data": {"a": 1, "b": 2}}) == []
     assert differences({"status": 200, "fields": ["a"]}, 200, {"data": {"a": 1, "b": 2}}) != []
+    matches = {"status": 200, "fields": ["a"], "data": {"a": True}}
+    assert differences(matches, 200, {"data": {"a": True}}) == []
+    assert differences(matches, 200, {"data": {"a": False}}) == ["data: expected {'a': True}, was {'a': False}"]
 
 
 def test_the_story_asks_about_made_up_people_only_and_mistypes_where_it_says() -> None:
@@ -47,7 +50,7 @@ def test_what_has_expired_is_not_handed_out_and_a_group_reaches_its_members() ->
     last_year = grants(story, date(2025, 1, 1))
     assert ("dcy-grants", "dopa.house.v1") in [(grant["client_id"], grant["service"]) for grant in last_year]
     reached = {grant["client_id"] for grant in today if grant["purpose"] == "welfare.disability-allowance"}
-    assert reached == {"sommut-welfare", "jamlong-welfare"}
+    assert reached == {"sommut-welfare", "sommut-scholarship", "jamlong-welfare"}
     wanting = [grant for grant in today if "officer" in grant]
     assert {grant["client_id"] for grant in wanting} == {"dol-registry"}
 
