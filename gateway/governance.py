@@ -252,7 +252,7 @@ async def found(
             "record_digests": _record_digests(operator, rules),
             "policy_digest": digest,
         },
-        content={"signed": signed, "key_id": key["kid"]},
+        content={"signed": signed, "key_id": key["kid"], "policies": dict(policies)},
     )
     changes = [PutRegister(record["kind"], record["id"], record) for record in (operator, rules)]
     try:

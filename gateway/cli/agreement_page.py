@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.cli.printed import facts, lines, page, table, text, thai_day
+from gateway.printed import facts, lines, page, table, text, thai_day
 
 Json = Mapping[str, Any]
 Words = Mapping[str, str]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from gateway.cli.output import brief, json_text
-from gateway.cli.printed import facts, lines, page, table, text
+from gateway.printed import facts, lines, page, table, text
 
 Json = Mapping[str, Any]
 

@@ -61,8 +61,20 @@ def export(
     reason: Why = None,
     as_csv: AsCsv = False,
     out: Out = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option("--exchange", metavar="ID", help="Evidence of this exchange, as a page; with --reason, --out."),
+    ] = None,
 ) -> None:
-    """ส่งออกทุกรายการที่ค้นพบ / Every exchange that fits, newest first, as NDJSON or CSV."""
+    """ส่งออกทุกรายการที่ค้นพบ หรือหลักฐานของหนึ่งรายการ / All that fits (NDJSON, CSV), or one exchange's evidence."""
+    if exchange is not None:
+        given = (since, until, consumer, source, client, officer, service, purpose, case_reference, outcome)
+        if any((*given, reason_code, agreement, citizen, as_csv)) or reason is None or out is None:
+            raise WrongUse(
+                "--exchange ใช้กับ --reason และ --out เท่านั้น", "--exchange goes with --reason and --out, and nothing else"
+            )
+        _evidence(remote, exchange, reason, out)
+        return
     criteria = criteria_of(
         citizen,
         since=since,
@@ -80,6 +92,12 @@ def export(
         reason=reason,
     )
     write_rows(remote.screen, remote.gateway.export(**criteria), as_csv, out)
+
+
+def _evidence(remote: Remote, exchange: str, reason: str, out: Path) -> None:
+    _to_file(out, [remote.gateway.evidence(exchange, reason).decode()])
+    body = {"file": str(out), "exchange_id": exchange}
+    remote.screen.show(body, lambda: remote.screen.say(f"หลักฐานอยู่ใน {out}", f"the evidence is in {out}"))
 
 
 @remote

@@ -20,8 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_HARMFUL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""C0 and C1 controls but the line feed, lone surrogates, and what turns the direction of writing."""
+from gateway.printed import HARMFUL, visible
 
 _LONG_NUMBER = re.compile(r"(?P<ours>[0-9a-f]{32,}|\b[a-z]{1,8}_[0-9a-z]{26}\b)|\d(?:[\s._/-]{0,2}\d){11,}")
 """Twelve digits or more, however they are grouped, in any script: a citizen ID, or a mistyped one. `ours`: digests
@@ -29,11 +28,6 @@ and ids of the gateway's own, in which digits may meet by chance."""
 
 _FORMULA = tuple("=+-@\t\r＝＋－＠")
 """What makes a spreadsheet take a cell for a formula (the full-width forms too)."""
-
-
-def visible(text: str) -> str:
-    """`text` with every character that a terminal would obey shown as its code point."""
-    return _HARMFUL.sub(lambda found: f"<U+{ord(found[0]):04X}>", text)
 
 
 def masked(text: str) -> str:
@@ -57,7 +51,7 @@ def masked_body(value: Any) -> Any:
 def json_text(body: Any) -> str:
     """`body` as indented JSON, with what a terminal would obey written as \\u escapes."""
     text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
-    return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

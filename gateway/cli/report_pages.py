@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.cli.printed import facts, lines, page, table, text, thai_day, thai_time
+from gateway.printed import facts, lines, page, table, text, thai_day, thai_time
 
 OUTCOMES = {
     "released": "เปิดเผยแล้ว",

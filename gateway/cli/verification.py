@@ -52,25 +52,31 @@ def fetch_proof(
 @local
 def verify_proof(
     screen: Screen,
-    file: Annotated[Path, typer.Argument(help="A proof document (GET /v1/exchanges/{id}/proof).")],
+    file: Annotated[Path, typer.Argument(help="A proof document (`proof fetch`) or evidence (`log export`).")],
     vkey: Vkey = None,
     witness: WitnessKeys = None,
     witnesses: Wanted = 0,
 ) -> None:
     """ตรวจหลักฐานโดยไม่ต้องเชื่อมต่อ / Checks a proof document offline, with only the log's verifier key."""
     from gateway.verification.document import NotADocument, read_document, verify_document
+    from gateway.verification.evidence import is_evidence, verify_evidence
 
     if vkey is None:
         raise WrongUse(
             "ระบุกุญแจตรวจสอบของบันทึกด้วย --vkey ซึ่งได้มาจากที่อื่นที่ไม่ใช่ไฟล์หลักฐานนี้",
             "give the log's verifier key with --vkey; the one inside the file proves nothing",
         )
+    keys, data = (_one(vkey), _several(witness)), file.read_bytes()
+    enough = _enough(witness, witnesses)
     try:
-        document = read_document(file.read_bytes())
+        if is_evidence(data):
+            exchange, report = verify_evidence(data, *keys, wanted=enough)
+        else:
+            document = read_document(data)
+            exchange, report = str(document["exchange_id"]), verify_document(document, *keys, wanted=enough)
     except NotADocument:
-        raise Refused("ไฟล์นี้ไม่ใช่หลักฐานในรูปแบบที่กำหนด", "this file is not a proof document") from None
-    report = verify_document(document, _one(vkey), _several(witness), wanted=_enough(witness, witnesses))
-    _tell(screen, report, {"exchange_id": str(document["exchange_id"])[:64]})
+        raise Refused("ไฟล์นี้ไม่ใช่หลักฐานในรูปแบบที่กำหนด", "this file is no proof document and no evidence") from None
+    _tell(screen, report, {"exchange_id": exchange[:64]})
 
 
 @local

@@ -103,6 +103,10 @@ class AsyncGateway:
         finally:
             await response.aclose()
 
+    async def evidence(self, exchange_id: str, reason: str) -> bytes:
+        """As `Gateway.evidence`."""
+        return await self._run(self._session.evidence(exchange_id, reason))
+
     async def audited(self, exchange_id: str) -> Json:
         """As `Gateway.audited`."""
         return await self._run(self._session.audited(exchange_id))

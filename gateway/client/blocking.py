@@ -102,6 +102,10 @@ class Gateway:
         finally:
             response.close()
 
+    def evidence(self, exchange_id: str, reason: str) -> bytes:
+        """Evidence of one exchange, one HTML file, for an auditor. POST /v1/audit/exchanges/{id}/evidence"""
+        return self._run(self._session.evidence(exchange_id, reason))
+
     def audited(self, exchange_id: str) -> Json:
         """One exchange with what its entries hold, for an auditor. GET /v1/audit/exchanges/{id}"""
         return self._run(self._session.audited(exchange_id))

@@ -167,6 +167,11 @@ class Session:
         body = {_RENAMED.get(name, name): value for name, value in present(criteria, _EXPORT).items()}
         return (yield from self._send("audit", "POST", "/v1/audit/exchanges/export", body, stream=True))
 
+    def evidence(self, exchange_id: str, reason: str) -> Flow[bytes]:
+        """Evidence of one exchange, as the bytes of one file."""
+        path = path_of("v1", "audit", "exchanges", exchange_id, "evidence")
+        return (yield from self._send("audit", "POST", path, {"reason": reason})).content
+
     def status(self, exchange_id: str) -> Flow[Json]:
         """What became of one's own exchange."""
         return self._get(ANY, path_of("v1", "exchanges", exchange_id))

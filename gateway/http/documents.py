@@ -336,6 +336,13 @@ class ExportRequest(Criteria):
     case_references: list[Name] | None = Field(None, min_length=1, max_length=2000)
 
 
+class EvidenceRequest(Document):
+    """Why evidence of an exchange is taken out; it is recorded."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    reason: Why
+
+
 class SearchBody(Document):
     """A page of exchanges, newest first, and the cursor of the next."""
 

@@ -145,8 +145,8 @@ def query_of(edge: Edge, wanted: Criteria) -> Search:
     )
 
 
-async def record_search(edge: Edge, caller: Caller, wanted: Criteria | None, **asked: Any) -> None:
-    """`audit.search`: who looked at the log, for what, and why; a person only as the pseudonym.
+async def record_search(edge: Edge, caller: Caller, wanted: Criteria | None, **asked: Any) -> int:
+    """`audit.search`: who looked at the log, for what, and why; a person only as the pseudonym. Returns its index.
 
     `asked`: what else there is to say of it, as the entry's content is to have it.
     """
@@ -165,7 +165,7 @@ async def record_search(edge: Edge, caller: Caller, wanted: Criteria | None, **a
         subject=subject,
         content=asked,
     )
-    await edge.store.append([entry])
+    return (await edge.store.append([entry])).indexes[0]
 
 
 async def record_reading(edge: Edge, caller: Caller, exchange: str) -> None:

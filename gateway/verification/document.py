@@ -36,7 +36,7 @@ def read_document(text: bytes) -> dict[str, Any]:
             and isinstance(document["exchange_id"], str)
             and isinstance(document["entries"], list)
             and len(document["entries"]) > 0
-            and all(_is_entry(entry) for entry in document["entries"])
+            and all(is_entry(entry) for entry in document["entries"])
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         good = False
@@ -54,18 +54,15 @@ def verify_document(
     last = -1
     for shown in document["entries"]:
         place = f"entry {shown['index']}"
-        entry = bytes.fromhex(shown["entry"])
         report.count("entries")
         if shown["index"] <= last:
             report.fault(place, "the entries are not in the log's order")
         last = shown["index"]
-        _check_proof(shown, entry, key, witnesses, wanted, report)
+        check_entry(shown, key, witnesses, wanted, report)
         if shown["groups"] is None:
             report.notes.append(f"{place}: its contents are forgotten; only its place in the log is shown")
             continue
-        if entry_bytes(tuple(_commitment(shown["groups"][name]) for name in GROUPS)) != entry:
-            report.fault(place, "the groups are not what the entry commits to")
-        public = _group(shown, "public")
+        public = group_of(shown, "public")
         if public.get("exchange") != document["exchange_id"]:
             report.fault(place, "it is of another exchange than the document names")
         kinds.append(str(public.get("kind")))
@@ -76,15 +73,15 @@ def verify_document(
     return report
 
 
-def _check_proof(
-    shown: dict[str, Any],
-    entry: bytes,
-    key: VerifierKey,
-    witnesses: Sequence[VerifierKey],
-    wanted: int,
-    report: Report,
+def check_entry(
+    shown: dict[str, Any], key: VerifierKey, witnesses: Sequence[VerifierKey], wanted: int, report: Report
 ) -> None:
-    place = f"entry {shown['index']}"
+    """One entry as a document shows it: that its groups are its own, and that it is in the log."""
+    place, entry = f"entry {shown['index']}", bytes.fromhex(shown["entry"])
+    if shown["groups"] is not None:
+        made = entry_bytes(tuple(_commitment(shown["groups"][name]) for name in GROUPS))
+        if made != entry:
+            report.fault(place, "the groups are not what the entry commits to")
     try:
         proof = parse_proof(shown["proof"])
         checkpoint, cosigned = check_proof(proof, entry, key, witnesses, wanted=wanted)
@@ -110,7 +107,8 @@ def _commitment(group: dict[str, str]) -> bytes:
     return commitment(bytes.fromhex(group["salt"]), group["content"].encode())
 
 
-def _group(shown: dict[str, Any], name: str) -> dict[str, Any]:
+def group_of(shown: dict[str, Any], name: str) -> dict[str, Any]:
+    """A group as a document shows it; empty where it is not shown."""
     try:
         value = orjson.loads(shown["groups"][name].get("content", "{}"))
     except ValueError:
@@ -118,7 +116,8 @@ def _group(shown: dict[str, Any], name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_entry(entry: dict[str, Any]) -> bool:
+def is_entry(entry: dict[str, Any]) -> bool:
+    """Whether this has the form of an entry in a document; KeyError or TypeError where it has not even that."""
     groups = entry["groups"]
     return (
         type(entry["index"]) is int

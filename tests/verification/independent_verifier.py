@@ -111,32 +111,90 @@ def verify_log(get: Callable[[str], bytes], vkey: str) -> tuple[int, list[bytes]
     return size, entries
 
 
+def verify_entry(entry: dict[str, Any], vkey: str, witnesses: list[str] | None = None) -> dict[str, Any]:
+    """What one entry of a document shows, by group, if it is in the log."""
+    commitments, contents = b"", {}
+    for name in ORDER:
+        group = entry["groups"][name]
+        if "commitment" in group:
+            commitments += bytes.fromhex(group["commitment"])
+        else:
+            commitments += sha(bytes.fromhex(group["salt"]) + group["content"].encode())
+            contents[name] = json.loads(group["content"])
+    if sha(commitments).hex() != entry["entry"]:
+        raise ValueError("the groups are not the entry's")
+    head, note = entry["proof"].split("\n\n", 1)
+    lines = head.split("\n")
+    if lines[0] != "c2sp.org/tlog-proof@v1" or lines[1] != f"index {entry['index']}":
+        raise ValueError("not this entry's proof")
+    _, size, root = open_note(note, vkey)[:3]
+    for witness in witnesses or []:
+        open_note(note, witness)
+    path = [base64.b64decode(line) for line in lines[2:]]
+    leaf = sha(b"\x00" + bytes.fromhex(entry["entry"]))
+    if root_by_path(leaf, entry["index"], int(size), path) != base64.b64decode(root):
+        raise ValueError("the proof leads elsewhere")
+    return contents
+
+
 def verify_document(document: dict[str, Any], vkey: str, witnesses: list[str] | None = None) -> list[dict[str, Any]]:
     """What each entry of a proof document shows, by group, if all of it holds."""
-    shown = []
-    for entry in document["entries"]:
-        commitments, contents = b"", {}
-        for name in ORDER:
-            group = entry["groups"][name]
-            if "commitment" in group:
-                commitments += bytes.fromhex(group["commitment"])
-            else:
-                commitments += sha(bytes.fromhex(group["salt"]) + group["content"].encode())
-                contents[name] = json.loads(group["content"])
-        if sha(commitments).hex() != entry["entry"]:
-            raise ValueError("the groups are not the entry's")
-        head, note = entry["proof"].split("\n\n", 1)
-        lines = head.split("\n")
-        if lines[0] != "c2sp.org/tlog-proof@v1" or lines[1] != f"index {entry['index']}":
-            raise ValueError("not this entry's proof")
-        _, size, root = open_note(note, vkey)[:3]
-        for witness in witnesses or []:
-            open_note(note, witness)
-        path = [base64.b64decode(line) for line in lines[2:]]
-        leaf = sha(b"\x00" + bytes.fromhex(entry["entry"]))
-        if root_by_path(leaf, entry["index"], int(size), path) != base64.b64decode(root):
-            raise ValueError("the proof leads elsewhere")
-        if contents["public"]["exchange"] != document["exchange_id"]:
-            raise ValueError("another exchange's entry")
-        shown.append(contents)
+    shown = [verify_entry(entry, vkey, witnesses) for entry in document["entries"]]
+    if any(contents["public"]["exchange"] != document["exchange_id"] for contents in shown):
+        raise ValueError("another exchange's entry")
     return shown
+
+
+def unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def verify_act(groups: dict[str, Any], keys: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What an operator signed (RFC 7515), if one of their keys did. `keys`: operator -> kid -> JWK; it grows."""
+    head, payload_text, signature = groups["content"]["signed"].split(".")
+    header, payload = json.loads(unpadded(head)), json.loads(unpadded(payload_text))
+    operator = groups["parties"]["operator"]
+    if payload["act"] == "found" and not keys:
+        keys[operator] = {key["kid"]: key for key in payload["keys"]}
+    jwk = keys[operator][header["kid"]]
+    if header["alg"] != "EdDSA" or jwk["crv"] != "Ed25519":
+        raise ValueError("this stranger knows Ed25519 only")
+    public = Ed25519PublicKey.from_public_bytes(unpadded(jwk["x"]))
+    public.verify(unpadded(signature), f"{head}.{payload_text}".encode())
+    if (payload["operator"], payload["act"]) != (operator, groups["legal"]["act"]):
+        raise ValueError("the entry is of another act")
+    body = payload.get("body", {})
+    if payload["act"] == "operator.add":
+        keys[body["id"]] = {key["kid"]: key for key in body["keys"]}
+    return dict(payload)
+
+
+def verify_evidence(data: bytes, vkey: str, witnesses: list[str] | None = None) -> dict[str, Any]:
+    """What a file of evidence shows, if all of it holds."""
+    page, tail = data.rsplit(b'\n<script type="application/json" id="linkage-export">', 1)
+    inner = page.rsplit(b'<script type="application/json" id="linkage-evidence">', 1)[1]
+    evidence = json.loads(inner.removesuffix(b"</script>"))
+    taken = verify_entry(json.loads(tail.removesuffix(b"</script>\n</body></html>\n")), vkey, witnesses)
+    shown = verify_document(evidence["exchange"], vkey, witnesses)
+    if taken["content"]["evidence"] != sha(page).hex():
+        raise ValueError("the page is another than the one that was exported")
+    if taken["content"]["exchange"] != evidence["exchange"]["exchange_id"]:
+        raise ValueError("the export is of another exchange")
+    keys: dict[str, dict[str, Any]] = {}
+    acts = {}
+    for act in sorted(evidence["acts"], key=lambda one: int(one["index"])):
+        groups = verify_entry(act, vkey, witnesses)
+        acts[act["index"]] = (groups, verify_act(groups, keys))
+    legal = shown[0]["legal"]
+    groups, proposed = acts[evidence["policies"]["proposed"]]
+    policies = groups["content"].get("policies") or proposed["body"]["document"]
+    canonical = json.dumps(policies, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if sha(canonical.encode()).hex() != legal["policy_digest"]:
+        raise ValueError("the policies are not those of the decision")
+    agreement = None
+    if evidence["agreement"] is not None:
+        agreement = acts[evidence["agreement"]["proposed"]][1]["body"]
+        approved = acts[evidence["agreement"]["approved"]][1]
+        if not agreement["id"] == approved["body"]["id"] == legal["agreement"]:
+            raise ValueError("the agreement is not that of the decision")
+    return {"exchange": shown, "agreement": agreement, "policies": policies, "export": taken}
