@@ -12,18 +12,18 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gateway.client.answer import Answer, ExportFields, QuestionFields, SearchFields, answer_of, present
-from gateway.client.failures import NotForUrl, Problem, UnexpectedAnswer, UntrustedAnswer, problem_of
+from gateway.client.failures import Problem, UnexpectedAnswer, UntrustedAnswer, problem_of
 from gateway.client.seal import check_seal, content_digest, read_seal, sealing_keys
 from gateway.client.signing import ASSERTION_TYPE, assertion, dpop_proof, signed_act
+from gateway.client.urls import checked_url, path_of
 from gateway.keys import import_key, new_key, read_key
-from gateway.model import holds_citizen_id
 
 EARLY_SECONDS = 30.0
 """A token is renewed so long before it expires, so that none expires on its way."""
@@ -40,7 +40,6 @@ ConsentChange = Literal["withdraw", "pause", "resume"]
 ConsentAddition = Literal["guardian", "confirm"]
 """What an office adds to a consent: a guardian who consents too; the age and capacity as they are now."""
 
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _QUESTION = frozenset(QuestionFields.__annotations__)
 _SEARCH = frozenset(SearchFields.__annotations__)
 _EXPORT = frozenset(ExportFields.__annotations__)
@@ -84,7 +83,7 @@ class Session:
         timeout: float = 60.0,
         dpop: bool = False,
     ) -> None:
-        self.url = _checked_url(url, allow_plaintext)
+        self.url = checked_url(url, allow_plaintext)
         self.client_id = client_id
         self.issuer = (issuer or self.url).rstrip("/")
         self._key = dict(key) if isinstance(key, Mapping) else read_key(Path(key))
@@ -357,34 +356,6 @@ class Session:
             headers={**fixed, **(headers or {})},
             extensions={"timeout": self._timeout},
         )
-
-
-def path_of(*segments: str) -> str:
-    """A path of quoted segments. NotForUrl where one could hold a citizen ID."""
-    for segment in segments:
-        if segment in ("", ".", "..") or _may_identify(segment):
-            raise NotForUrl("an id is empty, or looks like a citizen ID, which never goes into a URL")
-    return "/" + "/".join(quote(segment, safe="") for segment in segments)
-
-
-def _may_identify(segment: str) -> bool:
-    # The gateway's own ids (`ex_` + 26 letters and digits) may hold 13 digits by chance, but never someone's.
-    prefix, _, rest = segment.partition("_")
-    own = prefix.isascii() and prefix.isalpha() and len(rest) == 26 and rest.isascii() and rest.isalnum()
-    return not (own and any(letter.isalpha() for letter in rest)) and holds_citizen_id(segment)
-
-
-def _checked_url(url: str, allow_plaintext: bool) -> str:
-    try:
-        httpx.URL(url)
-        parts = urlsplit(url)
-    except (httpx.InvalidURL, ValueError):
-        raise ValueError("the gateway's URL cannot be read") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("the gateway's URL has to be like https://gateway.example.go.th")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK and not allow_plaintext:
-        raise ValueError("the gateway's URL has to be https: tokens and citizen IDs would travel readable by anyone")
-    return url.rstrip("/")
 
 
 def _read(response: httpx.Response) -> Json:

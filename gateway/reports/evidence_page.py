@@ -113,7 +113,7 @@ def _places(evidence: Mapping[str, Any], shown: list[dict[str, Any]]) -> str:
         rows.append(
             [
                 text(entry["index"]),
-                text(groups["public"]["kind"]),
+                text(groups["public"]["kind"].removeprefix("exchange.")),
                 _code(entry["entry"]),
                 f"{text(size)} รายการ<br>{_code(root)}",
                 lines(witnesses),
