@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gateway.catalogue import machine_secrets, open_connector
+from gateway.catalogue import machine_secrets, open_connector, told_of_changes
 from gateway.consenting import Consenting
 from gateway.consents import ConsentBook
 from gateway.current import Current, Holding
@@ -93,8 +93,11 @@ def build(settings: Settings) -> ASGIApp:
         breaker_seconds=settings.breaker_seconds,
     )
 
+    not_as_approved = told_of_changes()
+
     def changed(holding: Holding) -> None:
         sources.keep(holding.services.values())
+        not_as_approved(holding.services.values())
 
     current = Current(store, changed=changed)
     identity = Identity(keys, store, settings.issuer)

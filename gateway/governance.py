@@ -27,7 +27,7 @@ from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 from pydantic import ValidationError
 
-from gateway.catalogue import digest_of, services_of
+from gateway.catalogue import digest_of, require_openable, services_of
 from gateway.current import Current, Holding
 from gateway.errors import Conflict, GatewayError, LogUnavailable, Moved, Overloaded
 from gateway.errors import MalformedRequest as Malformed
@@ -199,7 +199,13 @@ def _book(holding: Holding, signed: Signed) -> Book:
         if not isinstance(registration, dict):
             raise Malformed("registration must be an object", "registration ต้องเป็นออบเจกต์")
         proposed = services_of(registration)
+        require_openable(proposed)
         digest = digest_of(registration)
+    elif signed.name == "connector.approve":
+        # What is approved is what is on this machine now: a package that changed since is not waved through.
+        record = holding.registers.record("connector", str(signed.body.get("agency"))) or {}
+        if record.get("pending"):
+            require_openable(services_of(record["pending"]["registration"]))
     elif signed.name == "policies.propose":
         digest = PolicySet.from_json(signed.body["document"]).digest
     elif signed.name == "policies.approve":

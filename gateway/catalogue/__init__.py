@@ -3,6 +3,7 @@
     read_folder(folder, schemas) -> Registration     an agency's files, or CatalogueProblems
     services_of(registration) -> tuple[Service, …]   a registration received, or MalformedRequest
     check_kind(service)                              its connector's settings, or MalformedRequest
+    require_openable(services)                       what their connectors need here, or MalformedRequest
     open_connector(service, secret=…, address_allowed=…) -> Connector
     describe(service) -> dict                        its public entry
     package(entry) -> dict                           the same as the government data catalogue takes it (CKAN)
@@ -21,6 +22,7 @@ from gateway.catalogue.ckan import package
 from gateway.catalogue.entry import describe
 from gateway.catalogue.hours import require_open, with_hours
 from gateway.catalogue.kinds import connector_findings, kind
+from gateway.catalogue.openable import lacking, require_openable, told_of_changes
 from gateway.catalogue.problems import CatalogueProblems, Finding, Problem, pointer
 from gateway.catalogue.registration import Registration, digest_of, read_folder, services_of
 from gateway.catalogue.secret_values import SecretMissing, machine_secrets
@@ -37,12 +39,15 @@ __all__ = [
     "check_kind",
     "describe",
     "digest_of",
+    "lacking",
     "machine_secrets",
     "open_connector",
     "package",
     "read_folder",
     "require_open",
+    "require_openable",
     "services_of",
+    "told_of_changes",
     "with_hours",
 ]
 

@@ -1,9 +1,13 @@
-"""The kinds of connector that are installed: entry points of the group `linkage.connectors`.
+"""The kinds of connector: the gateway's own entry points of the group `linkage.connectors`.
+
+A stranger's entry point is no kind: it is trusted code, which the kind `python` runs, if its digest was approved.
 
 A kind is a callable `(ConnectorSettings) -> Connector`. Its module says more: `SETTINGS_SCHEMA` (JSON Schema of
 the settings, needed), `MAPPING_SCHEMA` (that of the mapping, if the kind takes one), and
 `check(endpoint, settings, mapping)` (optional: what a schema cannot say; yields JSON Pointer, English, Thai), and
-`check_folder(folder, settings)` (optional: the same, of files in the agency's folder, where there is one).
+`check_folder(folder, settings)` (optional: the same, of files in the agency's folder, where there is one), and
+`check_machine(settings)` (optional: the same, of what must be on the machine that opens it, when it is registered and
+approved; what changes there later is met when it is opened).
 """
 
 from __future__ import annotations
@@ -22,10 +26,12 @@ from gateway.catalogue.problems import Finding, Place
 from gateway.plugin import Connector, ConnectorSettings
 
 GROUP: Final = "linkage.connectors"
+OURS: Final = "linkage-gateway"
 
 Opener = Callable[[ConnectorSettings], Connector]
 Check = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Iterable[tuple[str, str, str]]]
 FolderCheck = Callable[[Path, Mapping[str, Any]], Iterable[tuple[str, str, str]]]
+MachineCheck = Callable[[Mapping[str, Any]], Iterable[tuple[str, str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,13 @@ class Kind:
     mapping: Form | None
     check: Check | None
     check_folder: FolderCheck | None
+    check_machine: MachineCheck | None
 
 
 @cache
 def installed() -> Mapping[str, EntryPoint]:
     """The kinds that are installed, by name."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    return {entry.name: entry for entry in entry_points(group=GROUP) if entry.dist and entry.dist.name == OURS}
 
 
 @cache
@@ -62,6 +69,7 @@ def kind(name: str) -> Kind:
         mapping=Form(mapping) if isinstance(mapping, dict) else None,
         check=getattr(module, "check", None),
         check_folder=getattr(module, "check_folder", None),
+        check_machine=getattr(module, "check_machine", None),
     )
 
 
@@ -108,6 +116,14 @@ def folder_findings(folder: Path, connector: Mapping[str, Any]) -> Iterator[Find
     check = kind(connector["kind"]).check_folder
     if check is not None:
         for place, en, th in check(folder, connector["settings"]):
+            yield Finding(tuple(place.split("/")[1:]), en, th)
+
+
+def machine_findings(connector: Mapping[str, Any]) -> Iterator[Finding]:
+    """What a service's connector, found in order, lacks on this machine."""
+    check = kind(connector["kind"]).check_machine
+    if check is not None:
+        for place, en, th in check(connector["settings"]):
             yield Finding(tuple(place.split("/")[1:]), en, th)
 
 

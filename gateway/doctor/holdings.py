@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.backup.witnessed import WitnessSilent, ask_witness
-from gateway.catalogue import SecretMissing, machine_secrets
+from gateway.catalogue import SecretMissing, lacking, machine_secrets, services_of
 from gateway.doctor.findings import Finding, guarded, ok
 from gateway.exchangelog.checkpoints import latest_in
 from gateway.exchangelog.condition import condition_of
@@ -257,12 +257,31 @@ def _secrets(connection: Connection, settings: Settings) -> Iterator[Finding]:
             "`linkage init`",
             "`linkage init`",
         )
+    yield from _connectors(registers)
     resolve, looked_at = machine_secrets(settings.secrets), 0
     for agency, record in sorted(registers.records["connector"].items()):
         for reference in sorted(_references(record.get("registration"))):
             looked_at += 1
             yield from _resolved(resolve, agency, reference)
     yield ok("secrets", f"ตรวจความลับของตัวเชื่อมต่อ {looked_at} รายการ", f"{looked_at} connectors' secrets looked for")
+
+
+def _connectors(registers: Registers) -> Iterator[Finding]:
+    """Whether the packages of `python` connectors are here, as they were approved."""
+    approved = [record["registration"] for record in registers.records["connector"].values() if record["registration"]]
+    wrong = False
+    for service, en, th in lacking(each for registration in approved for each in services_of(registration)):
+        wrong = True
+        yield Finding(
+            "connectors",
+            "wrong",
+            f"{service}: {th}",
+            f"{service}: {en}",
+            "นำแพ็กเกจที่อนุมัติแล้วกลับมา หรือลงทะเบียนและอนุมัติใหม่",
+            "bring back the package that was approved, or register and approve anew what is there",
+        )
+    if not wrong:
+        yield ok("connectors", "ตัวเชื่อมต่อเปิดได้ตามที่อนุมัติ", "connectors are here as they were approved")
 
 
 def _references(node: Any) -> set[str]:

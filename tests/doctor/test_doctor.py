@@ -26,6 +26,7 @@ from gateway.witness.state import WitnessState
 from tests.cli.conftest import run_linkage
 from tests.databases import fresh
 from tests.harness import SANDBOX_KEYS, RunningGateway, end, free_port
+from tests.stranger.cases import registration
 from tests.witness.processes import Witness
 
 STATES = {"ok", "note", "wrong"}
@@ -252,3 +253,14 @@ def test_a_postgresql_that_does_not_keep_what_it_confirms(
         wrong("server", "synchronous_commit = off")
         wrong("server", "read-only")
         assert any(finding["check"] == "settings" and finding["state"] == "note" for finding in examined()[1])
+
+
+def test_a_connectors_package_that_is_not_as_it_was_approved(state: Path) -> None:
+    body = registration("https://cover.nhso.example", "sha256:" + "0" * 64)
+    with sqlite3.connect(state / "linkage.db") as connection:
+        ((held,),) = connection.execute("SELECT body FROM registers WHERE kind = 'connector' AND id = 'nhso'")
+        record = {**json.loads(held), "registration": body}
+        connection.execute(
+            "UPDATE registers SET body = ? WHERE kind = 'connector' AND id = 'nhso'", (json.dumps(record),)
+        )
+    wrong("connectors", "nhso.coverage.v1: /connector/settings/connector: no installed package")
