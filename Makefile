@@ -4,13 +4,17 @@
 #   make test  make check     the tests; style, types and the layers
 #   make drill                backs up while serving, loses the database, restores, proves the log, goes on
 #   make bench                how fast it is here, beside others (ARGS=--help: how to choose)
+#   make sbom                 what the image carries, as CycloneDX, in sbom.cdx.json
+#   make licences             its licences, against the list of those that may be there
+#   make audit                what is known to be wrong with what is locked (asks a service on the network)
+#   make check-deploy         deploy/: the manifests against their schemas, Envoy's file in a real Envoy
 #   make openapi              writes openapi/gateway.v1.yaml anew, after a route has changed
 #   make lock                 pins the dependencies anew
 #   make clean                removes what the others made
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check drill bench openapi lock clean
+.PHONY: help setup demo test check drill bench sbom licences audit check-deploy openapi lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -70,16 +74,45 @@ bench: $(STAMP)
 	@echo 'a judgement costs / หนึ่งการพิจารณาใช้เวลา'
 	@$(BIN)/python tests/policy/judge_cost.py
 
+# Of what the image installs: an environment from its lock, as the Dockerfile makes it.
+.serve/.installed: requirements.serve.lock | $(STAMP)
+	$(BIN)/python -m venv --clear .serve
+	.serve/bin/pip install -qq --no-input --disable-pip-version-check --require-hashes -r requirements.serve.lock
+	.serve/bin/pip uninstall -q -y setuptools pip 2>/dev/null
+	touch $@
+
+.tools/.installed: requirements.tools.lock | $(STAMP)
+	$(BIN)/python -m venv --clear .tools
+	.tools/bin/pip install -qq --no-input --disable-pip-version-check --require-hashes -r requirements.tools.lock
+	touch $@
+
+sbom: .serve/.installed .tools/.installed
+	.tools/bin/cyclonedx-py environment .serve/bin/python --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file sbom.cdx.json
+	@echo sbom.cdx.json
+
+licences: .serve/.installed .tools/.installed
+	@.tools/bin/pip-licenses --python=.serve/bin/python --format=json --from=mixed | $(BIN)/python -m supply.licences
+
+audit: .tools/.installed
+	@$(BIN)/python -m supply.audit .tools/bin/pip-audit requirements.serve.lock requirements.lock
+
+check-deploy: $(STAMP) .tools/.installed
+	.tools/bin/kubernetes-validate --strict deploy/kubernetes/*.yaml
+	LINKAGE_ENVOY=$$(.tools/bin/python -c 'from pathlib import Path; import envoy; print(Path(envoy.__file__).parent / "_bin/envoy")') \
+		$(BIN)/python -m pytest tests/deploy $(ARGS)
+
 openapi: $(STAMP)
 	$(BIN)/python -m gateway.http.openapi_file openapi/gateway.v1.yaml
 
-# Two locks: everything (for work on it), and what the image needs to build and serve.
+# Three locks: everything (for work on it), what the image needs to build and serve, and tools that look at both.
 lock:
 	@command -v uv >/dev/null || { echo 'make lock ต้องใช้ uv / make lock needs uv: pip install uv' >&2; exit 1; }
 	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
 	echo setuptools | $(COMPILE) -c requirements.lock pyproject.toml - -o requirements.serve.lock
+	$(COMPILE) requirements.tools.in -o requirements.tools.lock
 
 clean:
-	rm -rf .venv build dist *.egg-info demo-state bench-result \
+	rm -rf .venv .serve .tools sbom.cdx.json build dist *.egg-info demo-state bench-result \
 		.pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 LOCKS = ("requirements.lock", "requirements.serve.lock")
+TOOLS = "requirements.tools.lock"
 
 
 def pins(lock: Path) -> dict[str, str]:
@@ -13,7 +14,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def test_every_pin_has_hashes_and_no_lock_names_an_index(repository: Path) -> None:
-    for name in LOCKS:
+    for name in (*LOCKS, TOOLS):
         text = (repository / name).read_text()
         entries = re.split(r"\n(?=[a-z0-9])", text.split("\n", 2)[2])
         assert len(entries) > 40
