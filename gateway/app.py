@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,13 @@ from gateway.exchangelog.vault import Vault
 from gateway.exchangelog.witnesses import Witness, Witnesses
 from gateway.governance import Governance, found
 from gateway.http.application import application
+from gateway.http.drain import Drain
 from gateway.http.edge import Edge
 from gateway.http.turned_away import TurnedAway
 from gateway.identity import Identity
 from gateway.judgement import Judging
 from gateway.keys import Keys, new_key, public_key, read_key, write_key
-from gateway.model import Service, now, timestamp
+from gateway.model import Service, new_id, now, timestamp
 from gateway.observe import Metrics, configure, logger
 from gateway.pipeline import Pipeline
 from gateway.plugin import Connector
@@ -42,13 +44,17 @@ from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
 from gateway.reminding import Reminders
 from gateway.seal import Sealer
+from gateway.serving import Server, listening
 from gateway.settings import Settings
 from gateway.sources import Sources, told_of_refusals
 from gateway.store import Connection, Store
-from gateway.store.migrate import is_current, upgrade
+from gateway.store.lease import lease_for
+from gateway.store.migrate import standing, upgrade
+from gateway.supervisor import supervise
 
 RECOVERY_SECONDS = 15.0
-DRAIN_SECONDS = 20
+STOPPING_SECONDS = 15
+"""What stopping takes at most once nothing is under way any more: the last entries, the database let go of."""
 
 
 class NotInitialised(Exception):
@@ -59,12 +65,17 @@ class OtherLog(Exception):
     """The log in the database goes by another name than the settings give it: signed on under both, it would fork."""
 
 
-def build(settings: Settings) -> ASGIApp:
-    """The ASGI application of one gateway; it opens its database when the server starts it."""
+def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGIApp:
+    """The ASGI application of one gateway; it opens its database when the server starts it.
+
+    `owner`: the supervisor that starts it, of which there is one at a time and which knows when it has ended.
+    """
+    boot = new_id("boot")
     keys = Keys.load(settings.keys)
     store = Store(settings.database, max_waiting=settings.max_waiting_appends)
     vault = Vault(keys.master)
-    log = ExchangeLog(store, keys, origin=settings.origin, gateway=settings.gateway_name, vault=vault)
+    log = ExchangeLog(store, keys, origin=settings.origin, gateway=settings.gateway_name, vault=vault, boot=boot)
+    lease = lease_for(settings.database, settings.gateway_name, boot=boot, owner=owner or boot)
     sweep = Housekeeping()
     store.work_behind(lambda connection: grow(connection) | log.behind(connection) | sweep(connection))
     metrics = Metrics()
@@ -126,10 +137,17 @@ def build(settings: Settings) -> ASGIApp:
         governance=Governance(current, store, log, keys, audience=settings.issuer),
         turned_away=TurnedAway(metrics),
         metrics=metrics,
+        drain=drain,
     )
+
+    def name_lost() -> None:
+        logger.error("name_taken", gateway=settings.gateway_name)
+        drain.begin()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if lease is not None:
+            await asyncio.to_thread(lease.take)
         await current.refresh()
         await _note(edge, "gateway.started")
         await close_interrupted(store, log, restarted=True)
@@ -144,6 +162,8 @@ def build(settings: Settings) -> ASGIApp:
             ),
         ]
         _spare_the_collector()
+        if lease is not None:
+            tasks.append(asyncio.create_task(lease.keep(name_lost)))
         try:
             yield
         finally:
@@ -155,8 +175,10 @@ def build(settings: Settings) -> ASGIApp:
                 await edge.turned_away.flush(log)
                 await _note(edge, "gateway.stopped")
             await asyncio.to_thread(store.close)
+            if lease is not None:
+                await asyncio.to_thread(lease.release)
 
-    return application(edge, lifespan)
+    return application(edge, lifespan, drain)
 
 
 def _spare_the_collector() -> None:
@@ -172,18 +194,50 @@ def _spare_the_collector() -> None:
 def serve(settings: Settings) -> None:
     """Runs the gateway until SIGTERM or Ctrl-C, finishing what is in flight.
 
-    Raises NotInitialised, OtherLog, AlreadyInUse.
+    Raises NotInitialised, OtherLog, AlreadyInUse, NameTaken.
     """
     configure(settings.log_level)
     if not settings.keys.exists():
         raise NotInitialised(f"no keys at {settings.keys}: run `linkage init` first")
-    config = server_config(settings)  # takes the lock of an embedded database, before anything is migrated
+    if settings.workers > 1:
+        _serve_with_workers(settings)
+        return
+    drain = Drain(settings.drain_seconds)
+    owner = new_id("boot")
+    config = server_config(settings, drain, owner=owner)  # takes an embedded database's lock, before it is migrated
     if settings.database.startswith("sqlite"):
         upgrade(settings.database)
-    elif not is_current(settings.database):
+    _require_fitting(settings, owner)
+    Server(config, drain).run()
+
+
+def _serve_with_workers(settings: Settings) -> None:
+    """The supervisor's part: what can be found wrong is, before anything is forked; and all connections are closed."""
+    owner, pid = new_id("boot"), os.getpid()
+    each = [
+        settings.model_copy(update={"gateway_name": f"{settings.gateway_name}-{number + 1}", "workers": 1})
+        for number in range(settings.workers)
+    ]
+    for worker in each:
+        _require_fitting(worker, owner)
+    listener = listening(settings.host, settings.port)
+
+    def run(number: int) -> None:
+        own, drain = each[number - 1], Drain(settings.drain_seconds)
+        Server(server_config(own, drain, owner=owner), drain, parent=pid).run(sockets=[listener])
+
+    if supervise(settings.workers, run, stopping=listener.close, bound=settings.drain_seconds + STOPPING_SECONDS):
+        raise SystemExit(1)
+
+
+def _require_fitting(settings: Settings, owner: str) -> None:
+    """That the database has the tables, the log and the free name that this gateway needs."""
+    if standing(settings.database) == "behind":
         raise NotInitialised("the database lacks migrations: run `linkage db upgrade` first")
     require_own_log(settings)
-    uvicorn.Server(config).run()
+    lease = lease_for(settings.database, settings.gateway_name, boot=owner, owner=owner)
+    if lease is not None:
+        lease.take()  # the gateway takes it over from its owner
 
 
 def require_own_log(settings: Settings) -> None:
@@ -200,10 +254,10 @@ def require_own_log(settings: Settings) -> None:
         )
 
 
-def server_config(settings: Settings) -> uvicorn.Config:
-    """uvicorn's configuration: no access log (paths could hold anything), no Server header, a bounded drain."""
+def server_config(settings: Settings, drain: Drain, *, owner: str) -> uvicorn.Config:
+    """uvicorn's configuration: no access log (paths could hold anything), no Server header. The drain is our own."""
     return uvicorn.Config(
-        build(settings),
+        build(settings, drain, owner=owner),
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -216,7 +270,7 @@ def server_config(settings: Settings) -> uvicorn.Config:
         proxy_headers=False,
         backlog=2048,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_graceful_shutdown=1,
         ssl_certfile=str(settings.tls_certificate) if settings.tls_certificate else None,
         ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
     )

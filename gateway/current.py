@@ -6,16 +6,22 @@ Swapped whole, between two steps of the event loop, so that no exchange sees hal
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from gateway.catalogue import services_of
+from gateway.errors import LogUnavailable
 from gateway.identity import Directory
 from gateway.model import Outage, Service
 from gateway.policy import Judge, PolicySet
 from gateway.registers import Record, Registers, outages_of, read_rows
 from gateway.store import Store
+
+T = TypeVar("T")
+CATCH_UP_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class Current:
         self._store = store
         self._changed = changed
         self._refreshing = asyncio.Lock()
+        self._catching: asyncio.Task[None] | None = None
         self._holding: Holding | None = None
 
     @property
@@ -69,6 +76,32 @@ class Current:
             self._holding = Holding(registers, services, directory, judge, digest)
             self._changed(self._holding)
             return self._holding
+
+    async def judged(self, attempt: Callable[[Holding], Awaitable[T]], refusal: type[Exception]) -> T:
+        """`attempt` on what holds; once more where that ends in `refusal` and other gateways have changed something.
+
+        So what one gateway registers is known at the others with the next request, and not only with the next poll.
+        """
+        holding = self.holding
+        try:
+            return await attempt(holding)
+        except refusal:
+            with contextlib.suppress(LogUnavailable):
+                await self._catch_up()
+            if self.holding is holding:
+                raise
+            return await attempt(self.holding)
+
+    async def _catch_up(self) -> None:
+        """Looks for changes, once for all who ask for it within a moment: a flood of refusals reads no more often."""
+        if self._catching is None:
+            self._catching = asyncio.create_task(self._look())
+        await asyncio.shield(self._catching)
+
+    async def _look(self) -> None:
+        await asyncio.sleep(CATCH_UP_SECONDS)
+        self._catching = None  # who asks from here on needs another look
+        await self.refresh()
 
     async def follow(self, every: float) -> None:
         """Looks for other gateways' changes, for ever."""

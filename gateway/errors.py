@@ -5,6 +5,7 @@
      │   ├─ InvalidCitizenId         400  invalid_citizen_id
      │   └─ UnknownField             400  unknown_field
      ├─ InvalidToken                 401  invalid_token
+     │   ├─ HolderNotAccepted        401  invalid_token        (the token is ours; the registers say no)
      │   └─ BoundToken               401  invalid_token        (with a challenge to prove the key, RFC 9449)
      │       ├─ InvalidDpopProof     401  invalid_dpop_proof
      │       └─ UseDpopNonce         401  use_dpop_nonce
@@ -132,6 +133,10 @@ class InvalidToken(GatewayError):
     code = "invalid_token"
     title_en = "The access token is missing or not valid"
     title_th = "ไม่มีโทเคนการเข้าถึง หรือโทเคนใช้ไม่ได้"
+
+
+class HolderNotAccepted(InvalidToken):
+    """The registers do not know, or no longer accept, the token's client, its key, or from where it calls."""
 
 
 class BoundToken(InvalidToken):

@@ -92,7 +92,7 @@ class Governance:
 
     async def _act(self, caller: Caller, text: str) -> Done:
         for _ in range(ATTEMPTS):
-            holding = self._current.holding
+            holding = await self._current.refresh()  # or what another gateway has just registered is unknown here
             signed = self._verify(text, caller, holding)  # 1
             form = _read(signed)  # 2
             time_text = timestamp(now())
@@ -101,7 +101,6 @@ class Governance:
             try:
                 done = await self._record(signed, record, holding)  # 4
             except Moved:
-                await self._current.refresh()
                 continue
             except AlreadyUsed:
                 raise Conflict("this very act was sent before", "รายการนี้ถูกส่งมาแล้ว") from None

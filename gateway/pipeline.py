@@ -24,8 +24,16 @@ from functools import partial
 from typing import Any
 
 from gateway.catalogue import require_open, with_hours
-from gateway.current import Current
-from gateway.errors import GatewayError, GatewayFailed, MalformedRequest, Moved, NotFound, Overloaded
+from gateway.current import Current, Holding
+from gateway.errors import (
+    GatewayError,
+    GatewayFailed,
+    HolderNotAccepted,
+    MalformedRequest,
+    Moved,
+    NotFound,
+    Overloaded,
+)
 from gateway.given import require_used
 from gateway.identity import Identity, Presented, used_before
 from gateway.judgement import Judgement, Judging, refusal
@@ -68,7 +76,7 @@ class Pipeline:
         """The sealed answer, or one of the errors of `gateway.errors` with the exchange's id on it."""
         exchange_id = new_id("ex")
         try:
-            caller = self.identity.identify(incoming.sender, self.current.holding.directory, "exchange")  # 1
+            caller = await self.current.judged(partial(self._identify, incoming), HolderNotAccepted)  # 1
             try:
                 question = read_question(incoming.body, sandbox=self.sandbox)  # 2
                 decided = await self._decide(exchange_id, incoming, caller, question)  # 3, 4, 5
@@ -100,6 +108,9 @@ class Pipeline:
         if known is not None and not question.identifier:
             question = replace(question, identifier_kind=known.identifier_kind)
         return (await self.judging.judge(holding, caller, question)).decision
+
+    async def _identify(self, incoming: Incoming, holding: Holding) -> Caller:
+        return self.identity.identify(incoming.sender, holding.directory, "exchange")
 
     async def _decide(self, exchange_id: str, incoming: Incoming, caller: Caller, question: Question) -> Decided:
         """Stages 3 to 5, again if the registers or a quota moved in between."""

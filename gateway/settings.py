@@ -45,7 +45,16 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8440, ge=0, le=65535, description="The port to listen on.")
     gateway_name: str = Field(
-        "gateway-1", pattern=r"^[a-z0-9-]{1,32}$", description="This process's name in the log; one per process."
+        "gateway-1", pattern=r"^[a-z0-9-]{1,29}$", description="This process's name in the log; one per process."
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve on the one port, each named NAME-1, NAME-2, …; PostgreSQL only.",
+    )
+    drain_seconds: float = Field(
+        20.0, ge=0, le=300, description="How long what is under way may take once the gateway is told to stop."
     )
     sandbox: bool = Field(
         False, description="Accept made-up people (IDs that start with 9) and sources on loopback. Never in production."
@@ -123,6 +132,12 @@ class Settings(BaseSettings):
                 "listening beyond loopback needs LINKAGE_TLS_CERTIFICATE and LINKAGE_TLS_KEY, or "
                 "LINKAGE_TRUSTED_PROXIES naming the proxy that ends TLS"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_on_a_file(self) -> Settings:
+        if self.workers > 1 and not self.database.startswith("postgres"):
+            raise ValueError("LINKAGE_WORKERS: several workers need PostgreSQL: SQLite is one process's own")
         return self
 
     @model_validator(mode="after")

@@ -73,12 +73,16 @@ def serve(
     host: Annotated[str | None, typer.Option(help="(LINKAGE_HOST)", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="(LINKAGE_PORT)", show_default="8440")] = None,
     state_dir: StateDir = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that serve, with PostgreSQL. (LINKAGE_WORKERS)", show_default="1")
+    ] = None,
 ) -> None:
     """เปิดเกตเวย์ / Runs the gateway until it is told to stop. All other settings are LINKAGE_* variables."""
     from gateway import app
     from gateway.store import AlreadyInUse
+    from gateway.store.lease import NameTaken
 
-    settings = read_settings(host=host, port=port, state_dir=state_dir)
+    settings = read_settings(host=host, port=port, state_dir=state_dir, workers=workers)
     require_free(settings.host, settings.port)
     try:
         app.serve(settings)
@@ -88,6 +92,8 @@ def serve(
         raise Refused("บันทึกในฐานข้อมูลนี้มีชื่ออื่น ตรวจสอบ LINKAGE_ISSUER และ LINKAGE_LOG_ORIGIN", str(error)) from None
     except AlreadyInUse as error:
         raise Refused("ฐานข้อมูลนี้มีเกตเวย์อื่นใช้งานอยู่", str(error)) from None
+    except NameTaken as error:
+        raise Refused("มีเกตเวย์อื่นใช้ชื่อนี้อยู่ ตั้ง LINKAGE_GATEWAY_NAME ไม่ให้ซ้ำกัน", str(error)) from None
 
 
 @local

@@ -35,11 +35,20 @@ class Subject:
 class ExchangeLog:
     """One gateway's log. `origin` names the log, `gateway` this process, `boot` this start of it."""
 
-    def __init__(self, store: Store, keys: Keys, *, origin: str, gateway: str, vault: Vault | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        *,
+        origin: str,
+        gateway: str,
+        vault: Vault | None = None,
+        boot: str | None = None,
+    ) -> None:
         self.store = store
         self.origin = origin
         self.gateway = gateway
-        self.boot = new_id("boot")
+        self.boot = boot or new_id("boot")
         self._vault = vault or Vault(keys.master)
         self._pseudonyms = KeyedDigest(keys.derive("pseudonym/log"))
         self._requests = KeyedDigest(keys.derive("digest/request"))

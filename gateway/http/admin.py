@@ -48,24 +48,24 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get(
         "/v1/admin/registers/{kind}",
-        responses=answers(RecordList, "The register's records") | problems(*SCOPE, NotFound),
+        responses=answers(RecordList, "The register's records") | problems(*SCOPE, *LOG, NotFound),
     )
     async def register(request: Request, kind: Kind) -> Response:
         """Every record of a register, as stored, by id."""
         caller = await edge.caller(request, "admin")
         if kind not in KINDS:
             raise NotFound("no register of this name", "ไม่มีทะเบียนชื่อนี้")
-        records = edge.current.holding.registers.records[kind]
+        records = (await edge.current.refresh()).registers.records[kind]
         return Json({"records": [records[name] for name in sorted(records) if may_see(caller, kind, records[name])]})
 
     @router.get(
         "/v1/admin/registers/{kind}/{record_id}",
-        responses=an_object("The record") | problems(*SCOPE, NotFound),
+        responses=an_object("The record") | problems(*SCOPE, *LOG, NotFound),
     )
     async def record(request: Request, kind: Kind, record_id: RecordId) -> Response:
         """One record, as stored."""
         caller = await edge.caller(request, "admin")
-        found = edge.current.holding.registers.record(kind, record_id) if kind in KINDS else None
+        found = (await edge.current.refresh()).registers.record(kind, record_id) if kind in KINDS else None
         if found is None or not may_see(caller, kind, found):
             raise NotFound("no record of this id", "ไม่พบรายการตามรหัสนี้")
         return Json(found)

@@ -39,6 +39,7 @@ from gateway.http import (
     responses,
     transparency,
 )
+from gateway.http.drain import Drain
 from gateway.http.edge import Edge
 from gateway.http.exchange import ExchangeRoute
 from gateway.http.problems import Shield, from_framework, render
@@ -98,14 +99,14 @@ _ASKS = {
 }
 
 
-def application(edge: Edge, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> ASGIApp:
+def application(edge: Edge, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]], drain: Drain) -> ASGIApp:
     """The whole edge over one gateway."""
     exchange = ExchangeRoute(edge)
 
     def nonce() -> str:
         return edge.identity.proofs.nonce()
 
-    return Shield(routed(edge, exchange, lifespan), {("POST", "/v1/exchanges"): exchange}, nonce=nonce)
+    return Shield(routed(edge, exchange, lifespan), {("POST", "/v1/exchanges"): exchange}, nonce=nonce, drain=drain)
 
 
 def routed(

@@ -364,7 +364,8 @@ class Status(Document):
 
 
 class Readiness(Document):
-    """Whether the gateway serves. `parts`: database, registers, keys, log -> `ok`, or one word for what it lacks."""
+    """Whether the gateway serves. `parts`: database, registers, keys, log, process -> `ok`, or one word for
+    what it lacks."""
 
     status: Literal["ready", "not_ready"]
     parts: dict[str, str]

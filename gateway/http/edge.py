@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from gateway.consenting import Consenting
-from gateway.current import Current
+from gateway.current import Current, Holding
+from gateway.errors import HolderNotAccepted
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
 from gateway.exchangelog.checkpoints import Checkpoints
 from gateway.exchangelog.published import Published
 from gateway.governance import Governance
+from gateway.http.drain import Drain
 from gateway.http.reading import presented
 from gateway.http.turned_away import TurnedAway
 from gateway.identity import Identity
@@ -41,10 +43,15 @@ class Edge:
     governance: Governance
     turned_away: TurnedAway
     metrics: Metrics
+    drain: Drain
 
     async def caller(self, request: Request, scope: str | None = None) -> Caller:
         """Who calls, by the request's token and its proof; InvalidToken or InsufficientScope."""
         sender = presented(request, self.settings)
-        caller = self.identity.identify(sender, self.current.holding.directory, scope)
+
+        async def identified(holding: Holding) -> Caller:
+            return self.identity.identify(sender, holding.directory, scope)
+
+        caller = await self.current.judged(identified, HolderNotAccepted)
         await self.identity.spend(caller)
         return caller

@@ -29,8 +29,9 @@ def routes(edge: Edge) -> APIRouter:
 
     @router.get("/readyz", responses=answers(Readiness, "Ready") | answers(Readiness, "Not ready", 503))
     async def readyz(_: Request) -> Response:
-        """Questions are answered: the database takes appends, the registers are read, the keys fit, the log holds."""
-        parts = await _parts(edge)
+        """Questions are answered: the database takes appends, the registers are read, the keys fit, the log holds,
+        and the process is not stopping."""
+        parts = {**await _parts(edge), "process": "stopping" if edge.drain.begun else "ok"}
         ready = all(state == "ok" for state in parts.values())
         return Json({"status": "ready" if ready else "not_ready", "parts": parts}, 200 if ready else 503)
 

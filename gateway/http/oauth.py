@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.current import Holding
 from gateway.errors import GatewayError, LogUnavailable, OAuthError, Overloaded
 from gateway.http.documents import OAuthProblem, TokenBody
 from gateway.http.edge import Edge
@@ -17,6 +18,7 @@ from gateway.http.responses import LOG, answers, problems
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
+_ASKED = ("client_assertion", "scope", "client_id")
 _FORM: dict[str, Any] = {
     "type": "object",
     "required": ["grant_type", "client_assertion_type", "client_assertion"],
@@ -71,13 +73,13 @@ def routes(edge: Edge) -> APIRouter:
         try:
             parameters = _parameters(await body_of(request, edge.settings, media=FORM))
             _check(parameters)
-            issued = await edge.identity.issue(
-                parameters["client_assertion"],
-                parameters.get("scope"),
-                edge.current.holding.directory,
-                presented(request, edge.settings),
-                parameters.get("client_id"),
-            )
+            sender = presented(request, edge.settings)
+
+            async def issue(holding: Holding) -> dict[str, Any]:
+                assertion, scope, client_id = (parameters.get(name) for name in _ASKED)
+                return await edge.identity.issue(str(assertion), scope, holding.directory, sender, client_id)
+
+            issued = await edge.current.judged(issue, OAuthError)
         except OAuthError:
             edge.turned_away.count(address, "token_refused")
             raise

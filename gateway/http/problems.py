@@ -29,6 +29,7 @@ from gateway.errors import (
     OutsideServiceHours,
     QuotaExceeded,
 )
+from gateway.http.drain import Drain, going_away
 from gateway.observe import logger
 
 PROBLEM = "application/problem+json"
@@ -92,15 +93,17 @@ class Shield:
 
     `short_cuts`: (method, path) -> an application that is called at once, past the framework's own layers
     (some 60 µs a call); it renders its own errors. `nonce`: the DPoP nonce of now, that every answer to a request
-    with a proof tells (RFC 9449 section 8.2), so that the next proof has a fresh one.
+    with a proof tells (RFC 9449 section 8.2), so that the next proof has a fresh one. `drain`: whether the gateway is
+    going away; new requests are then refused.
     """
 
     def __init__(
-        self, app: ASGIApp, short_cuts: Mapping[tuple[str, str], ASGIApp], *, nonce: Callable[[], str]
+        self, app: ASGIApp, short_cuts: Mapping[tuple[str, str], ASGIApp], *, nonce: Callable[[], str], drain: Drain
     ) -> None:
         self._app = app
         self._short_cuts = short_cuts
         self._nonce = nonce
+        self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes everything on; answers 500 where something fell through and nothing was sent yet."""
@@ -112,18 +115,28 @@ class Shield:
                 started = True
                 if proves:
                     message["headers"] = [*message["headers"], (b"dpop-nonce", self._nonce().encode())]
+                if drain.begun:
+                    message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 
-        app = self._app
-        if scope["type"] == "http":
-            app = self._short_cuts.get((scope["method"], scope["path"]), app)
-            proves = any(name == b"dpop" for name, _ in scope["headers"])
+        app, drain = self._app, self._drain
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        app = self._short_cuts.get((scope["method"], scope["path"]), app)
+        proves = any(name == b"dpop" for name, _ in scope["headers"])
+        if drain.refuses(scope["path"]):  # and is not waited for: a flood would keep it from ever ending
+            await render(going_away())(scope, receive, watch)
+            return
+        drain.under_way += 1
         try:
             await app(scope, receive, watch)
         except Exception as error:
             logger.error("gateway_failed", kind=type(error).__name__, at=_place(error))
-            if scope["type"] == "http" and not started:
+            if not started:
                 await render(GatewayFailed())(scope, receive, watch)
+        finally:
+            drain.under_way -= 1
 
 
 def _place(error: BaseException) -> str:

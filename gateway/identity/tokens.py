@@ -20,7 +20,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
-from gateway.errors import BoundToken, InsufficientScope, InvalidDpopProof, InvalidToken, OAuthError
+from gateway.errors import BoundToken, HolderNotAccepted, InsufficientScope, InvalidDpopProof, InvalidToken, OAuthError
 from gateway.identity.directory import Directory, allowed_scopes, current_key
 from gateway.identity.proofs import Proofs, access_token_hash
 from gateway.identity.sender import Binding, Presented
@@ -191,7 +191,7 @@ class Identity:
         return caller
 
     def require_accepted(self, caller: Caller, directory: Directory) -> None:
-        """InvalidToken where the caller, its key or its address is no longer accepted by the registers as they are."""
+        """HolderNotAccepted where the registers as they are no longer accept the caller, its key or its address."""
         if directory.accepted(caller.id, caller.key_id, caller.address) is None:
             raise _no_longer_accepted()
 
@@ -229,8 +229,8 @@ def used_before() -> InvalidDpopProof:
     return InvalidDpopProof("the DPoP proof was used before: sign one for each request", "หลักฐาน DPoP ถูกใช้ไปแล้ว")
 
 
-def _no_longer_accepted() -> InvalidToken:
-    return InvalidToken(
+def _no_longer_accepted() -> HolderNotAccepted:
+    return HolderNotAccepted(
         "the access token's client, its key, or the address it is used from is no longer accepted",
         "ระบบผู้ใช้ กุญแจ หรือที่อยู่เครือข่ายของโทเคนนี้ไม่เป็นที่ยอมรับ",
     )

@@ -1,16 +1,35 @@
-"""Brings a database to the tables that this version needs (Alembic), forward only."""
+"""Brings a database to the tables that this version needs (Alembic), forward only, while gateways serve.
+
+What a migration may do, so that gateways of the version before go on serving on what it leaves: add tables; add
+columns that may be null or have a server's default; add indexes. What is dropped, renamed or retyped is so a version
+after the last that read or wrote it. Only projections (search, tiles), which are filled again from the log, may be
+made anew at once: an older gateway's search then stands still until it is replaced. A test reads the migrations for
+that. An index on a table that has grown large is made with `postgresql_concurrently`, in an autocommit block.
+
+So the fleet goes forward in this order: `linkage db upgrade` by the new version, then gateway by gateway. A gateway
+does not start on tables that are older than it needs; on newer ones it does, since they only have more.
+"""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
+Standing = Literal["behind", "current", "ahead"]
+LOCK_SECONDS = 2
+LOCK_ATTEMPTS = 15
+_LOCK_NOT_AVAILABLE = "55P03"
+_UPGRADING = 0x6C696E6B
+"""The key of the advisory lock under which one upgrade runs at a time."""
 _HERE = Path(__file__).parent / "migrations"
 
 
@@ -38,20 +57,44 @@ def _config() -> Config:
 
 
 def upgrade(url: str) -> None:
-    """Runs what migrations are still to run."""
+    """Runs what migrations are still to run; none where a newer version has run its own. One at a time.
+
+    A table that serving gateways use is waited for only so long, and asked for again: they would queue behind the
+    waiting migration. The database's failure where that comes to nothing.
+    """
     engine = engine_for(url)
     try:
-        with engine.begin() as connection:
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        for attempt in range(1, LOCK_ATTEMPTS + 1):
+            try:
+                with engine.begin() as connection:
+                    if connection.dialect.name == "postgresql":
+                        connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADING})"))
+                        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+                    if _standing(MigrationContext.configure(connection).get_current_revision()) != "behind":
+                        return
+                    config = _config()
+                    config.attributes["connection"] = connection
+                    command.upgrade(config, "head")
+                return
+            except OperationalError as failure:
+                if getattr(failure.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or attempt == LOCK_ATTEMPTS:
+                    raise
+                time.sleep(LOCK_SECONDS)
     finally:
         engine.dispose()
 
 
-def is_current(url: str) -> bool:
-    """Whether the database has the newest migration."""
-    return revision_of(url) == newest()
+def standing(url: str) -> Standing:
+    """How the database's tables stand to this version."""
+    return _standing(revision_of(url))
+
+
+def _standing(revision: str | None) -> Standing:
+    """Migrations are numbered, so that one that this version does not know yet is told from an older one."""
+    needed = newest() or ""
+    if revision == needed:
+        return "current"
+    return "ahead" if revision is not None and revision > needed else "behind"
 
 
 def newest() -> str | None:

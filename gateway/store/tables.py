@@ -249,3 +249,14 @@ cosignatures = Table(
     Column("line", Text, nullable=False),
 )
 """What witnesses said of a checkpoint: `witness` their verifier key's name and id, `line` their signature line."""
+
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("boot", String(40), nullable=False),
+    Column("owner", String(40), nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("beat", BigInteger, nullable=False),
+)
+"""Which gateways live (`gateway.store.lease`). `beat`: milliseconds since the epoch, by the database's clock."""

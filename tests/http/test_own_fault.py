@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.http.application import application
+from gateway.http.drain import Drain
 from gateway.http.edge import Edge
 from tests.http.wire import made_up, refused
 
@@ -26,7 +27,7 @@ async def nothing(_: FastAPI) -> AsyncIterator[None]:
 async def test_what_falls_through_is_told_in_our_form(
     method: str, path: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = application(cast(Edge, None), nothing)  # no gateway behind it: every route fails
+    broken = application(cast(Edge, None), nothing, Drain(1))  # no gateway behind it: every route fails
     secret = made_up(31_415)
     transport: Any = httpx.ASGITransport(app=broken, raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:

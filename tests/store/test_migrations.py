@@ -12,7 +12,7 @@ from sqlalchemy import inspect
 
 from gateway.model.identifiers import PURPOSE_CODE, SERVICE_ID
 from gateway.store import tables
-from gateway.store.migrate import engine_for, is_current, upgrade
+from gateway.store.migrate import engine_for, standing, upgrade
 from tests.databases import KINDS
 
 
@@ -42,13 +42,13 @@ def test_the_migrated_database_is_what_the_tables_say(database_url: str) -> None
 
 
 def test_an_upgrade_of_what_is_current_changes_nothing(database_url: str) -> None:
-    assert is_current(database_url)
+    assert standing(database_url) == "current"
     upgrade(database_url)
-    assert is_current(database_url)
+    assert standing(database_url) == "current"
 
 
 def test_an_empty_database_is_not_current(tmp_path: Path) -> None:
-    assert not is_current(f"sqlite:///{tmp_path / 'empty.db'}")
+    assert standing(f"sqlite:///{tmp_path / 'empty.db'}") == "behind"
 
 
 @pytest.mark.parametrize(
