@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +141,6 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         drain=drain,
     )
 
-    def name_lost() -> None:
-        logger.error("name_taken", gateway=settings.gateway_name)
-        drain.begin()
-
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         if lease is not None:
@@ -163,7 +160,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         ]
         _spare_the_collector()
         if lease is not None:
-            tasks.append(asyncio.create_task(lease.keep(name_lost)))
+            tasks.append(asyncio.create_task(lease.keep(partial(_name_lost, settings, drain))))
         try:
             yield
         finally:
@@ -179,6 +176,12 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
                 await asyncio.to_thread(lease.release)
 
     return application(edge, lifespan, drain)
+
+
+def _name_lost(settings: Settings, drain: Drain) -> None:
+    """Another process has this one's name: it took this one for dead. What is under way here is no longer safe."""
+    logger.error("name_taken", gateway=settings.gateway_name)
+    drain.begin()
 
 
 def _spare_the_collector() -> None:

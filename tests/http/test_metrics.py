@@ -143,7 +143,7 @@ def test_readyz_says_which_part_is_not_ready(running_gateway: RunningGateway) ->
     gateway = running_gateway
     ready = httpx.get(f"{gateway.url}/readyz", trust_env=False)
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
-    assert ready.json()["parts"] == dict.fromkeys(("database", "registers", "keys", "log"), "ok")
+    assert ready.json()["parts"] == dict.fromkeys(("database", "registers", "keys", "log", "process"), "ok")
     held = sqlite3.connect(gateway.state / "gateway" / "linkage.db", isolation_level=None)
     held.execute("BEGIN IMMEDIATE")
     try:
