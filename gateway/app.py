@@ -42,6 +42,7 @@ from gateway.observe import Metrics, configure, logger
 from gateway.pipeline import Pipeline
 from gateway.plugin import Connector
 from gateway.policy import PolicySet
+from gateway.rates import Rates
 from gateway.recording import Recording
 from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
@@ -116,7 +117,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
 
     current = Current(store, changed=changed, accept=lambda registers: require_known(keys, registers))
     identity = Identity(keys, store, settings.issuer)
-    consents = ConsentBook(keys, store)
+    consents, rates = ConsentBook(keys, store), Rates(settings.rate_limit, settings.rate_limit_storage)
     edge = Edge(
         settings=settings,
         keys=keys,
@@ -136,6 +137,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             Minimiser(),
             Sealer(keys, settings.issuer),
             settings.sandbox,
+            rates,
         ),
         consenting=Consenting(current, store, log, consents, keys, issuer=settings.issuer, sandbox=settings.sandbox),
         governance=Governance(
@@ -160,6 +162,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             asyncio.create_task(current.follow(settings.registers_poll)),
             asyncio.create_task(edge.turned_away.run(log)),
             asyncio.create_task(_recover(store, log)),
+            asyncio.create_task(rates.run()),
             asyncio.create_task(Reminders(current, store, log, metrics).run(settings.registers_poll)),
             asyncio.create_task(forgetting.follow(store, log, vault, current)),
             asyncio.create_task(checkpoints.run(settings.checkpoint_interval)),

@@ -265,12 +265,12 @@ class QuotaExceeded(GatewayError):
 
 
 class TooManyRequests(GatewayError):
-    """One address tries too often where no token says who calls. RFC 6585 section 4."""
+    """A client calls more often than it may, or an address where no token says who calls. RFC 6585 section 4."""
 
     status = 429
     code = "too_many_requests"
-    title_en = "Too many requests from this address: wait a little"
-    title_th = "มีคำขอจากที่อยู่นี้มากเกินไป โปรดรอสักครู่"
+    title_en = "Too many requests: wait a little"
+    title_th = "มีคำขอมากเกินไป โปรดรอสักครู่"
 
 
 class SourceFault(GatewayError):

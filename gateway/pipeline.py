@@ -40,6 +40,7 @@ from gateway.judgement import Judgement, Judging, refusal
 from gateway.model import Answer, Caller, Decision, Question, Receipt, new_id, now, timestamp
 from gateway.plugin import Ask, OutsideServiceHours, Record
 from gateway.questions import read_question
+from gateway.rates import Rates
 from gateway.recording import Decided, Recording
 from gateway.release import Minimiser
 from gateway.seal import Sealed, Sealer
@@ -71,6 +72,7 @@ class Pipeline:
     minimiser: Minimiser
     sealer: Sealer
     sandbox: bool
+    rates: Rates = field(default_factory=Rates)
 
     async def exchange(self, incoming: Incoming) -> Sealed:
         """The sealed answer, or one of the errors of `gateway.errors` with the exchange's id on it."""
@@ -110,7 +112,9 @@ class Pipeline:
         return (await self.judging.judge(holding, caller, question)).decision
 
     async def _identify(self, incoming: Incoming, holding: Holding) -> Caller:
-        return self.identity.identify(incoming.sender, holding.directory, "exchange")
+        caller = self.identity.identify(incoming.sender, holding.directory, "exchange")
+        self.rates.take(caller.id)
+        return caller
 
     async def _decide(self, exchange_id: str, incoming: Incoming, caller: Caller, question: Question) -> Decided:
         """Stages 3 to 5, again if the registers or a quota moved in between."""

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _LISTS = ("trusted_proxies", "egress_allow", "witnesses")
 _AGENCY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour|day)", re.ASCII)
 _WITNESS = re.compile(r"\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+ https?://\S+")
 
 
@@ -77,6 +78,12 @@ class Settings(BaseSettings):
         256, ge=1, description="Exchanges that may wait on all of one agency's services at once."
     )
     max_waiting_appends: int = Field(4096, ge=1, description="Appends that may wait for the log's writer.")
+    rate_limit: str = Field(
+        "", description="How often one client may call, like `600/minute`; empty: as often as it likes."
+    )
+    rate_limit_storage: str = Field(
+        "", description="`redis://…` or `valkey://…`, where all gateways count one limit; empty: each counts its own."
+    )
     breaker_failures: int = Field(8, ge=1, description="Failures of a source in a row before it is left alone.")
     breaker_seconds: float = Field(5.0, gt=0, description="How long a failing source is left alone.")
     registers_poll: float = Field(0.5, gt=0, description="How often other gateways' register changes are looked for.")
@@ -100,6 +107,20 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        if value and _RATE.fullmatch(value) is None:
+            raise ValueError("a rate is `<how many>/second`, `/minute`, `/hour` or `/day`")
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _is_a_storage(cls, value: str) -> str:
+        if value and value.partition("://")[0] not in ("redis", "rediss", "valkey", "valkeys"):
+            raise ValueError("the storage is redis://…, rediss://…, valkey://… or valkeys://…")
+        return value
 
     @field_validator("witnesses")
     @classmethod

@@ -46,12 +46,13 @@ class Edge:
     drain: Drain
 
     async def caller(self, request: Request, scope: str | None = None) -> Caller:
-        """Who calls, by the request's token and its proof; InvalidToken or InsufficientScope."""
+        """Who calls, by the request's token and its proof. InvalidToken, InsufficientScope, TooManyRequests."""
         sender = presented(request, self.settings)
 
         async def identified(holding: Holding) -> Caller:
             return self.identity.identify(sender, holding.directory, scope)
 
         caller = await self.current.judged(identified, HolderNotAccepted)
+        self.pipeline.rates.take(caller.id)
         await self.identity.spend(caller)
         return caller

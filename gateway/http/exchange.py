@@ -31,6 +31,7 @@ TURNED_AWAY = frozenset(
         "unsupported_media_type",
         "request_timeout",
         "too_large",
+        "too_many_requests",
     )
 )
 """What ends before stage 4, so that no entry of its own tells of it: counted instead."""

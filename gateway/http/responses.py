@@ -27,6 +27,7 @@ from gateway.errors import (
     Reason,
     RequestTimeout,
     TooLarge,
+    TooManyRequests,
     UnsupportedMediaType,
     UseDpopNonce,
 )
@@ -34,7 +35,7 @@ from gateway.http.problems import PROBLEM, render
 
 Responses = dict[int | str, dict[str, Any]]
 
-TOKEN = (InvalidToken, InvalidDpopProof, UseDpopNonce)
+TOKEN = (InvalidToken, InvalidDpopProof, UseDpopNonce, TooManyRequests)
 """Any route that wants a token."""
 SCOPE = (*TOKEN, InsufficientScope)
 """Any route that wants a token of a certain scope."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import secrets
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from connectors import population
+from gateway import cli
 from gateway.client import Gateway, Problem
 from tests.acceptance.trail import not_on_record, on_record, size
 from tests.harness import OLD_AGE, PERSON, RunningGateway, title
@@ -377,6 +379,33 @@ def test_the_python_client_does_all_of_it(running_gateway: RunningGateway, deman
         assert client.exchange(**json.loads(QUESTION)).data
         client._session._nonce = "old"  # as after a long sleep
         assert client.services()
+
+
+def test_the_commands_do_it_too(
+    running_gateway: RunningGateway,
+    demanding: Any,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, keys = f"{demanding[0]}-too", running_gateway.keys
+    (keys / f"{name}.public.jwk").write_text(json.dumps(running_gateway.person(name)))
+
+    def run(who: str, *arguments: str) -> int:
+        monkeypatch.setattr("sys.stdin", io.StringIO(population.story("elder")))
+        connection = ("--url", running_gateway.url, "--as", who, "--key", str(keys / f"{who}.jwk"), "--json")
+        capsys.readouterr()
+        return cli.run([*arguments, *connection])
+
+    titles = ("--title-th", "x", "--title-en", "x", "--public-key", str(keys / f"{name}.public.jwk"))
+    assert run("admin", "client", "add", name, "--agency", "city-a", *titles, "--token-binding", "any", "--dpop") == 0
+    assert run("admin", "client", "binding", name, "dpop", "--reason", "a test") == 0
+    assert json.loads(capsys.readouterr().out)["record"]["token_binding"] == "dpop"
+    asks = ("exchange", "--service", PERSON, "--purpose", OLD_AGE)
+    assert run(name, *asks) == 1
+    assert run(name, *asks, "--dpop") == 0
+    assert json.loads(capsys.readouterr().out)["data"]["life_status"]
+    assert run("admin", "client", "binding", name, "none") == 0
+    assert run(name, *asks) == 0
 
 
 def test_an_operator_may_bind_its_tokens_too(running_gateway: RunningGateway) -> None:
