@@ -4,6 +4,7 @@
 #   make test  make check     the tests; style, types and the layers
 #   make drill                backs up while serving, loses the database, restores, proves the log, goes on
 #   make bench                how fast it is here, beside others (ARGS=--help: how to choose)
+#   make bench-memory         what it holds in memory after EXCHANGES=100000 of them
 #   make sbom                 what the image carries, as CycloneDX, in sbom.cdx.json
 #   make licences             its licences, against the list of those that may be there
 #   make audit                what is known to be wrong with what is locked (asks a service on the network)
@@ -14,12 +15,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check drill bench sbom licences audit check-deploy openapi lock clean
+.PHONY: help setup demo test check drill bench bench-memory sbom licences audit check-deploy openapi lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
 PYTHON ?=
 ARGS ?=
+EXCHANGES ?= 100000
 COMPILE = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command 'make lock'
 
@@ -73,6 +75,9 @@ bench: $(STAMP)
 	@$(BIN)/python -m bench.run $(ARGS)
 	@echo 'a judgement costs / หนึ่งการพิจารณาใช้เวลา'
 	@$(BIN)/python tests/policy/judge_cost.py
+
+bench-memory: $(STAMP)
+	@$(BIN)/python -m bench.memory $(EXCHANGES) $(ARGS)
 
 # Of what the image installs: an environment from its lock, as the Dockerfile makes it.
 .serve/.installed: requirements.serve.lock | $(STAMP)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -30,7 +31,13 @@ class Figures:
     p50: float
     p99: float
     p999: float
-    errors: int
+    wrong: Mapping[str, int]
+    """What came instead of a 200, and how often: a status, or `closed`."""
+
+    @property
+    def errors(self) -> int:
+        """How many were not answered 200."""
+        return sum(self.wrong.values())
 
     @property
     def per_second(self) -> float:
@@ -61,7 +68,7 @@ class _Asking(asyncio.Protocol):
         self._over = over
         self._held = b""
         self._begun = 0.0
-        self.errors = 0
+        self.wrong: Counter[str] = Counter()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -76,7 +83,7 @@ class _Asking(asyncio.Protocol):
         now = perf_counter()
         self._times.append(now - self._begun)
         if held[9:12] != b"200":
-            self.errors += 1
+            self.wrong[held[9:12].decode()] += 1
         if now >= self._until:
             self._end()
         else:
@@ -84,7 +91,7 @@ class _Asking(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._over.done():
-            self.errors += 1
+            self.wrong["closed"] += 1
             self._over.set_result(None)
 
     def _ask(self) -> None:
@@ -113,12 +120,12 @@ def _whole(held: bytes) -> bool:
     return _CHUNKED in head and held.endswith(b"0\r\n\r\n")
 
 
-def measure(port: int, requests: Sequence[bytes], in_flight: int, seconds: float, *, once: bool = False) -> Figures:
+def measure(port: int, requests: Iterable[bytes], in_flight: int, seconds: float, *, once: bool = False) -> Figures:
     """`in_flight` connections for `seconds`, sharing `requests` out among them; over and over, unless `once`."""
     return uvloop.run(_measure(port, requests, in_flight, seconds, once))
 
 
-async def _measure(port: int, requests: Sequence[bytes], in_flight: int, seconds: float, once: bool) -> Figures:
+async def _measure(port: int, requests: Iterable[bytes], in_flight: int, seconds: float, once: bool) -> Figures:
     loop = asyncio.get_running_loop()
     times: list[float] = []
     shared = iter(requests) if once else _endless(requests)
@@ -145,10 +152,10 @@ async def _measure(port: int, requests: Sequence[bytes], in_flight: int, seconds
     def quantile(thousandths: int) -> float:
         return times[min(len(times) - 1, len(times) * thousandths // 1000)] if times else float("nan")
 
-    errors = sum(one.errors for one in asking)
-    return Figures(in_flight, len(times), took, quantile(500), quantile(990), quantile(999), errors)
+    wrong = sum((one.wrong for one in asking), Counter[str]())
+    return Figures(in_flight, len(times), took, quantile(500), quantile(990), quantile(999), wrong)
 
 
-def _endless(requests: Sequence[bytes]) -> Iterator[bytes]:
+def _endless(requests: Iterable[bytes]) -> Iterator[bytes]:
     while True:
         yield from requests

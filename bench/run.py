@@ -1,7 +1,7 @@
 """`make bench`: this gateway and others, side by side in one run, one core to the system under test.
 
-    --only KEYS        some systems: source bare express fast fast-cache envoy envoy-cache gateway gateway-…
-                       (a key stands for all that begin with it and a dash)
+    --only KEYS        some systems: source bare express fast fast-key fast-cache envoy envoy-cache gateway
+                       gateway-dpop gateway-postgres gateway-postgres-dpop gateway-workers; 'gateway*' is all of ours
     --in-flight 32     some loads; --slow leaves in only, --no-slow leaves out, the sources that take their time
     --seconds --rounds how long each measurement takes, and how many of each there are
     --publish          writes docs/bench.md, and what the READMEs quote of it
@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatch
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -31,11 +32,12 @@ import httpx
 import pytest
 
 from bench import gateways, peers, report
-from bench.gateways import ASKS, CLIENT, DIRECT, Source, bearer, posts
-from bench.measuring import Case, Measuring
+from bench.checking import check, logged
+from bench.gateways import ASKS, CLIENT, DIRECT, ROOM, Source, bearer, posts
+from bench.measuring import Case, Measuring, Row
 from bench.peers import Front, NotHad, Peer
 from bench.starting import to_ready
-from bench.systems import System, memory_mb
+from bench.systems import Others, System, memory_mb
 from tests.databases import postgres
 from tests.harness import RunningGateway
 
@@ -45,10 +47,13 @@ PROXIES: dict[str, tuple[str, Callable[[Front], AbstractContextManager[Peer]]]] 
     "bare": ("FastAPI + httpx, nothing else", peers.passthrough),
     "express": ("express-gateway: token, log", peers.express_gateway),
     "fast": ("fast-gateway: token, log", peers.fast_gateway),
-    "fast-cache": ("fast-gateway: token (cached), log", partial(peers.fast_gateway, cache=True)),
+    "fast-key": ("fast-gateway: token (key read once), log", partial(peers.fast_gateway, tokens="key")),
+    "fast-cache": ("fast-gateway: token (cached), log", partial(peers.fast_gateway, tokens="cache")),
     "envoy": ("Envoy: token, RBAC, log", peers.envoy),
     "envoy-cache": ("Envoy: token (cached), RBAC, log", partial(peers.envoy, cache=True)),
 }
+BESIDE = ("fast-key", "fast-cache", "envoy-cache")
+"""Set up otherwise than their documentation has it, to see what it makes: at the judged load only."""
 
 
 @dataclass(slots=True)
@@ -63,7 +68,7 @@ class Bench:
 
     def wanted(self, key: str) -> bool:
         """Whether --only lets it in."""
-        return not self.only or any(key == each or key.startswith(f"{each}-") for each in self.only)
+        return not self.only or any(fnmatch(key, each) for each in self.only)
 
     def left_out(self, name: str, why: object) -> None:
         """Notes that something could not be measured."""
@@ -75,7 +80,12 @@ class Bench:
         source = self.stack.enter_context(gateways.source())
         key = {"X-API-Key": peers.SOURCE_KEY}
         direct = System(
-            "source", "source directly", source.port, source.process.pid, lambda _: posts("/api/person", key, DIRECT)
+            "source",
+            "source directly",
+            source.port,
+            source.process.pid,
+            lambda _: posts("/api/person", key, DIRECT),
+            slow=False,
         )
         gateway = self.stack.enter_context(gateways.gateway("sqlite", source, self.folder / "sqlite"))
         if self.wanted("source"):
@@ -102,27 +112,62 @@ class Bench:
                 continue
             path, bodies = ("/v1/exchanges", ASKS) if key == "bare" else ("/api/person", DIRECT)
             requests = _fresh_bearer(gateway, path, bodies)
-            slow = not key.endswith("-cache")
-            self.systems.append(System(key, name, peer.port, peer.pid, requests, peer.version, log=peer.log, slow=slow))
+            self.systems.append(
+                System(
+                    key,
+                    name,
+                    peer.port,
+                    peer.pid,
+                    requests,
+                    peer.version,
+                    log=peer.log,
+                    slow=key not in BESIDE,
+                    only=report.JUDGED if key in BESIDE else None,
+                )
+            )
 
     def _ours(self, key: str, name: str, gateway: RunningGateway, **more: Any) -> None:
+        """With bearer tokens, and with tokens that are bound to a key and a proof for each request."""
         assert gateway.process is not None
+        where = gateway.port, gateway.process.pid
         if self.wanted(key):
-            requests = _fresh_bearer(gateway, "/v1/exchanges", ASKS)
-            self.systems.append(System(key, f"{name}, bearer", gateway.port, gateway.process.pid, requests, **more))
+            self.systems.append(
+                System(key, f"{name}, bearer", *where, _fresh_bearer(gateway, "/v1/exchanges", ASKS), **more)
+            )
+        if self.wanted(f"{key}-dpop"):
+            proven = partial(gateways.dpop, gateway)
+            self.systems.append(
+                System(f"{key}-dpop", f"{name}, DPoP", *where, proven, **{**more, "once": True, "slow": False})
+            )
 
     def _on_postgres(self, source: Source) -> None:
-        if not self.wanted("gateway-postgres"):
+        keys = ("gateway-postgres", "gateway-postgres-dpop", "gateway-workers")
+        if not any(self.wanted(key) for key in keys):
             return
         try:
             beside = gateways.postmaster(postgres())
         except pytest.skip.Exception as why:
             self.left_out("this gateway on PostgreSQL", why)
             return
-        say("starting this gateway on PostgreSQL")
-        gateway = self.stack.enter_context(gateways.gateway("postgresql", source, self.folder / "postgres"))
-        self._ours("gateway-postgres", "this gateway, PostgreSQL", gateway, beside=beside, slow=False)
-        self.notes.append("PostgreSQL's own processes are on the other core, with the source and the load.")
+        self.notes.append(f"PostgreSQL: {gateways.postgres_settings(postgres())}.")
+        if self.wanted(keys[0]) or self.wanted(keys[1]):
+            say("starting this gateway on PostgreSQL")
+            one = self.stack.enter_context(gateways.gateway("postgresql", source, self.folder / "postgres"))
+            self._ours("gateway-postgres", "this gateway, PostgreSQL", one, beside=beside, slow=False)
+        if self.wanted(keys[2]):
+            self._workers(source, beside)
+
+    def _workers(self, source: Source, beside: int) -> None:
+        if not gateways.has_workers():
+            self.left_out("this gateway with two workers", "linkage serve has no --workers")
+            return
+        say("starting this gateway with two workers")
+        two = self.stack.enter_context(gateways.gateway("postgresql", source, self.folder / "workers", workers=2))
+        assert two.process is not None
+        requests = _fresh_bearer(two, "/v1/exchanges", ASKS)
+        name = "this gateway, PostgreSQL, two workers, bearer"
+        where = two.port, two.process.pid
+        self.systems.append(System("gateway-workers", name, *where, requests, beside=beside, spread=True))
 
 
 def main() -> int:
@@ -137,6 +182,8 @@ def main() -> int:
     parser.add_argument("--slow", action=argparse.BooleanOptionalAction, help="only, or not at all, slow sources")
     parser.add_argument("--publish", action="store_true", help="writes docs/bench.md and the READMEs' table")
     given = parser.parse_args()
+    if not sys.platform.startswith("linux"):
+        raise SystemExit("the bench puts processes on cores and reads /proc: it needs Linux")
     only = tuple(part.strip() for part in given.only.split(",") if part.strip())
     loads = [int(part) for part in given.in_flight.split(",") if part.strip()] or IN_FLIGHT
     fast = [] if given.slow else [Case(in_flight) for in_flight in loads]
@@ -147,14 +194,13 @@ def main() -> int:
         for system in bench.systems:
             check(system)
         measuring = Measuring(direct, source.delay)
+        others = Others([system.beside for system in bench.systems if system.beside])
         rows = measuring.rounds(bench.systems, fast, given.rounds, given.seconds, say)
         behind_slow = [system for system in bench.systems if system.slow]
         rows += measuring.rounds(behind_slow, slow, max(1, given.rounds - 1), max(given.seconds, 2.0), say)
+        bench.notes += [_others(others.share()), *_headroom(rows), *SAID]
         faults = [fault for system in bench.systems for fault in logged(system, measuring.sent)]
-        memory = {
-            system.key: {"mb": memory_mb(system.pid), "requests": measuring.sent.get(system.key, 0)}
-            for system in bench.systems
-        }
+        memory = {system.key: _held(system, bench.systems, measuring.sent) for system in bench.systems}
         start = to_ready(gateway) if bench.wanted("gateway") else None
     errors = sum(row.errors for row in rows)
     result = {
@@ -176,29 +222,37 @@ def main() -> int:
     return 1 if errors or faults else 0
 
 
-def check(system: System) -> None:
-    """That it does what we claim of it: the record comes, and only with a good token (the source: its key)."""
-    url = f"http://127.0.0.1:{system.port}"
-    good = _send(url, system.requests(1)[0])
-    if good.status_code != 200 or not ("data" in good.json() or "personalID" in good.json()):
-        raise SystemExit(f"{system.name} does not answer as it should: {good.status_code}")
-    if system.key == "bare":
-        return
-    for spoil in (_spoilt, _without):
-        refused = _send(url, system.requests(1)[0], spoil)
-        if refused.status_code != 401:
-            raise SystemExit(f"{system.name} takes a request {spoil.__doc__}: {refused.status_code}")
+SAID = (
+    "PostgreSQL's own processes are on the other core, with the source and the load. Two workers may use both cores.",
+    f"This gateway is started by `linkage serve`, with {', '.join(f'{name}={value}' for name, value in ROOM.items())} "
+    "and as many connections to the source: everything here is put on one.",
+    "fast-gateway checks tokens as its documentation has it, with express-jwt and the key as PEM, which reads the key "
+    "anew each time; Envoy as it does by itself, each time anew. The rows beside them show the key read once, and "
+    "checked tokens kept: fast-jwt's cache, Envoy's jwt_cache_config. This gateway keeps checked tokens.",
+)
 
 
-def logged(system: System, sent: dict[str, int]) -> list[str]:
-    """What is wrong with its log, if it has one: each request left a line (some are still to be flushed: 10 s)."""
-    if system.log is None:
+def _held(system: System, systems: Sequence[System], sent: dict[str, int]) -> dict[str, Any]:
+    """Each of its processes' memory, and how many requests they had, under whatever name they were measured."""
+    had = sum(sent.get(each.key, 0) for each in systems if each.pid == system.pid)
+    return {"mb": memory_mb(system.pid), "requests": had}
+
+
+def _others(share: float) -> str:
+    return (
+        f"Other processes used {share:.0%} of the machine while this ran. Where that is much, CPU time is what to go "
+        "by: requests/s and times then say how a system gets along with others."
+    ).replace("%", " %")
+
+
+def _headroom(rows: Sequence[Row]) -> list[str]:
+    """That neither source nor load is what is measured: how far the source directly is above the best of the others."""
+    at_once = [row for row in rows if not row.delay_ms and row.in_flight == report.JUDGED]
+    direct = [row.per_second for row in at_once if row.key == "source"]
+    best = max((row.per_second for row in at_once if row.key != "source"), default=0.0)
+    if not direct or not best:
         return []
-    deadline = datetime.now(UTC).timestamp() + 12
-    lines, wanted = 0, sent.get(system.key, 0)
-    while lines < wanted and datetime.now(UTC).timestamp() < deadline:
-        lines = system.log.read_bytes().count(b"\n")
-    return [] if lines >= wanted else [f"{system.name} logged {lines:,} of {wanted:,} requests."]
+    return [f"The source directly does {direct[0] / best:.1f} times what the fastest of the others does."]
 
 
 def say(text: str) -> None:
@@ -209,28 +263,6 @@ def say(text: str) -> None:
 def _fresh_bearer(gateway: RunningGateway, path: str, bodies: Sequence[bytes]) -> Callable[[int], list[bytes]]:
     """Requests with a token fetched just now: one holds ten minutes, a bench may take longer."""
     return lambda _: posts(path, bearer(gateway), bodies)
-
-
-def _send(url: str, request: bytes, spoil: Callable[[dict[str, str]], None] | None = None) -> httpx.Response:
-    head, _, body = request.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    if spoil is not None:
-        spoil(headers)
-    method, path, _ = first.split(" ")
-    return httpx.request(method, url + path, headers=headers, content=body, trust_env=False, timeout=30)
-
-
-def _spoilt(headers: dict[str, str]) -> None:
-    """with a spoilt token"""
-    name = "Authorization" if "Authorization" in headers else "X-API-Key"
-    headers[name] = headers[name][:-20] + "".join("A" if each != "A" else "B" for each in headers[name][-20:])
-
-
-def _without(headers: dict[str, str]) -> None:
-    """without a token"""
-    headers.pop("Authorization", None)
-    headers.pop("X-API-Key", None)
 
 
 def _machine() -> str:

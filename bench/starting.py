@@ -5,10 +5,9 @@ from __future__ import annotations
 import http.client
 import statistics
 import subprocess
-import sys
 import time
-from pathlib import Path
 
+from bench.gateways import serve_command
 from bench.systems import cpu_seconds
 from tests.harness import ROOT, RunningGateway, end
 
@@ -29,10 +28,9 @@ def to_ready(gateway: RunningGateway) -> dict[str, float]:
 
 
 def _once(gateway: RunningGateway) -> tuple[float, float]:
-    command = [str(Path(sys.executable).with_name("linkage")), "serve"]
     begun = time.perf_counter()
     process = subprocess.Popen(
-        command, cwd=ROOT, env=gateway.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        serve_command(), cwd=ROOT, env=gateway.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         while not _ready(gateway.port):

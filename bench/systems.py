@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ class System:
     `requests`: makes so many requests, fresh ones where none may be sent twice (`once`); otherwise as many as
     there are people, to be sent over and over. `spread`: it may use all cores, not one. `beside`: the database
     server, whose CPU time is told apart. `log`: a file with a line for each request. `slow`: measured with slow
-    sources too.
+    sources too. `only`: the one number in flight that it is measured at.
     """
 
     key: str
@@ -32,6 +33,7 @@ class System:
     beside: int | None = None
     log: Path | None = None
     slow: bool = True
+    only: int | None = None
 
 
 def family(pid: int) -> list[int]:
@@ -58,6 +60,31 @@ def cpu_seconds(pid: int) -> float:
         except OSError:
             continue
     return ticks / _TICK
+
+
+def machine_busy_seconds() -> float:
+    """CPU time that all processes of this machine used since it started."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(
+        int, Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    )
+    return (user + nice + system + irq + softirq + steal) / _TICK
+
+
+class Others:
+    """How much of the machine others use from now on. `beside`: database servers, which are ours too."""
+
+    def __init__(self, beside: Sequence[int]) -> None:
+        self._beside = sorted(set(beside) - set(family(os.getpid())))
+        self._begun = time.monotonic(), self._used()
+
+    def share(self) -> float:
+        """Of all its cores, 0 to 1."""
+        moment, used = self._begun
+        had = (time.monotonic() - moment) * (os.cpu_count() or 1)
+        return max(0.0, (self._used() - used) / had)
+
+    def _used(self) -> float:
+        return machine_busy_seconds() - cpu_seconds(os.getpid()) - sum(map(cpu_seconds, self._beside))
 
 
 def memory_mb(pid: int) -> list[float]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
 
 from bench.gateways import DIRECT, PEOPLE, Source, posts, source
 from bench.load import measure
+from tests.bench.servers import answering
 from tests.harness import SANDBOX_KEYS
 
 KEY = {"X-API-Key": SANDBOX_KEYS["SOURCE_DOPA__API_KEY"]}
@@ -40,7 +38,7 @@ def test_each_request_is_sent_once_where_it_may_be_sent_only_once(asked: Source)
 
 def test_an_answer_that_is_not_200_is_an_error(asked: Source) -> None:
     figures = measure(asked.port, posts("/api/person", {"X-API-Key": "wrong"}, DIRECT[:20]), 2, 30, once=True)
-    assert figures.errors == figures.requests == 20
+    assert (figures.requests, dict(figures.wrong)) == (20, {"401": 20})
 
 
 def test_a_delay_bounds_what_the_source_allows(asked: Source) -> None:
@@ -52,40 +50,6 @@ def test_a_delay_bounds_what_the_source_allows(asked: Source) -> None:
     assert figures.errors == 0
     assert figures.p50 >= 0.05
     assert figures.per_second <= 4 / 0.05
-
-
-@contextmanager
-def answering(*parts: bytes) -> Iterator[int]:
-    """A server that answers each request with these parts, one write each, then (an empty part) hangs up."""
-
-    async def serve(ready: threading.Event, port: list[int], ended: list[asyncio.Event]) -> None:
-        async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            while await reader.readuntil(b"{}"):
-                for part in parts:
-                    if not part:
-                        writer.close()
-                        return
-                    writer.write(part)
-                    await writer.drain()
-                    await asyncio.sleep(0.01)
-
-        async with await asyncio.start_server(one, "127.0.0.1", 0) as server:
-            port.append(server.sockets[0].getsockname()[1])
-            ended.append(asyncio.Event())
-            loops.append(asyncio.get_running_loop())
-            ready.set()
-            await ended[0].wait()
-
-    loops: list[asyncio.AbstractEventLoop] = []
-    ready, port, ended = threading.Event(), list[int](), list[asyncio.Event]()
-    thread = threading.Thread(target=lambda: asyncio.run(serve(ready, port, ended)))
-    thread.start()
-    ready.wait(10)
-    try:
-        yield port[0]
-    finally:
-        loops[0].call_soon_threadsafe(ended[0].set)
-        thread.join(10)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +68,4 @@ def test_an_answer_in_pieces_is_one_answer(parts: tuple[bytes, ...]) -> None:
 def test_a_connection_that_is_closed_on_us_is_an_error() -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"") as port:
         figures = measure(port, posts("/", {}, [b"{}"] * 6), 2, 30, once=True)
-    assert (figures.requests, figures.errors) == (0, 2)
+    assert (figures.requests, dict(figures.wrong)) == (0, {"closed": 2})
