@@ -203,8 +203,10 @@ def seed(gateway: RunningGateway, agencies: dict[str, Agency]) -> None:
         for name in ("dopa", "nhso", "city-a", "city-b"):
             admin.act("agency.add", {"id": name, "title": title(name)})
         admin.act("group.add", {"id": "municipalities", "title": title("municipalities"), "members": ["city-b"]})
+        admin.act("operator.add", _operator(gateway, "admin-2", "admin"))
         for source in ("dopa", "nhso"):
             admin.act("operator.add", _owner(gateway, f"{source}-owner-1", source))
+            confirm(gateway, f"{source}-owner-1", "admin-2")
         admin.act("operator.add", _operator(gateway, "auditor", "auditor"))
         for client, agency in (("city-a-welfare", "city-a"), ("city-a-other", "city-a"), ("city-b-welfare", "city-b")):
             key = gateway.person(client, "ES256" if client == "city-b-welfare" else "EdDSA")
@@ -220,6 +222,7 @@ def seed(gateway: RunningGateway, agencies: dict[str, Agency]) -> None:
             admin.act("connector.register", {"registration": registration})
             with gateway.as_(f"{source}-owner-1") as owner:
                 owner.act("operator.add", _owner(gateway, f"{source}-owner-2", source))
+                confirm(gateway, f"{source}-owner-2", "admin")
                 owner.act("connector.approve", {"agency": source, "digest": digest_of(registration)})
     agree(
         gateway,
@@ -253,6 +256,12 @@ def seed(gateway: RunningGateway, agencies: dict[str, Agency]) -> None:
 def registration_of(source: str, url: str) -> dict[str, Any]:
     """An agency folder's registration, pointed at a sandbox."""
     return read_folder(ROOT / "connectors" / source, ROOT / "schemas").with_endpoint(None, url).as_json()
+
+
+def confirm(gateway: RunningGateway, operator: str, by: str) -> None:
+    """Someone who did not enrol the operator says that it is a person of their own."""
+    with gateway.as_(by) as second:
+        second.act("operator.confirm", {"id": operator})
 
 
 def agree(gateway: RunningGateway, form: dict[str, Any]) -> None:

@@ -208,6 +208,13 @@ def operator_add(
     perform(remote, "operator.add", {"id": id, "name": name, "role": role, "keys": keys, **given(agency=agency)})
 
 
+@operator.command("confirm")
+@remote
+def operator_confirm(remote: Remote, id: Id) -> None:
+    """ยืนยันผู้ปฏิบัติงานที่ผู้อื่นลงทะเบียน / Confirms that an operator whom another enrolled is a person of their own."""
+    perform(remote, "operator.confirm", {"id": id})
+
+
 @purpose.command("add")
 @remote
 def purpose_add(

@@ -30,9 +30,12 @@ def register(
     telling.stage("ลงทะเบียนหน่วยงาน ระบบ เจ้าหน้าที่ และวัตถุประสงค์", "registering agencies, systems, officers and purposes")
     file = str(ground.desk / "onboarding.yaml")
     desk.give(story.administrator.id, "apply", file, shown=["apply", "onboarding.yaml"])
+    for operator in story.onboarding["operators"]:
+        if operator["role"] == "owner":
+            desk.give(story.second_administrator, "operator", "confirm", operator["id"])
     telling.stage("ลงทะเบียนบริการข้อมูล ผู้ลงทะเบียนกับผู้อนุมัติเป็นคนละคน", "registering services: who registers does not approve")
     for source in story.sources:
-        _register_source(source, desk, sandboxes[source.agency].url)
+        _register_source(source, story.administrator.id, desk, sandboxes[source.agency].url)
     telling.stage("เสนอและอนุมัติข้อตกลงการแบ่งปันข้อมูล", "proposing and approving the agreements")
     for signing in story.agreements:
         name, shown = signing.form["id"], ["agreement", "propose", signing.file.name]
@@ -41,7 +44,7 @@ def register(
         desk.give(signing.approves, "agreement", "approve", name, "--version", version)
 
 
-def _register_source(source: Source, desk: Desk, url: str) -> None:
+def _register_source(source: Source, administrator: str, desk: Desk, url: str) -> None:
     colleague, agency = source.approves, source.agency
     public = desk.key_file(colleague.id).with_suffix(".public.jwk")
     enrol = ["operator", "add", colleague.id, "--name", colleague.name, "--role", "owner", "--agency", agency]
@@ -52,6 +55,7 @@ def _register_source(source: Source, desk: Desk, url: str) -> None:
         str(public),
         shown=[*enrol, "--public-key", f"keys/{public.name}"],
     )
+    desk.give(administrator, "operator", "confirm", colleague.id)
     folder = HOME / "connectors" / agency
     registered = desk.give(
         source.registers,

@@ -84,6 +84,7 @@ class Story:
     """
 
     administrator: Person
+    second_administrator: str
     auditor: str
     p256: tuple[str, ...]
     sources: tuple[Source, ...]
@@ -107,6 +108,7 @@ def read_story() -> Story:
         body = _yaml(folder / "story.yaml")
         return Story(
             administrator=Person(**body["administrator"]),
+            second_administrator=body["second_administrator"],
             auditor=body["auditor"],
             p256=tuple(body["p256"]),
             sources=tuple(_source(entry) for entry in body["sources"]),

@@ -2,8 +2,7 @@
 
 Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.withheld`, `exchange.interrupted`,
 `exchange.refused`, `consent.given`, `consent.paused`, `consent.resumed`, `consent.withdrawn`, `consent.search`,
-`act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`, `log.continued`,
-`key.changed`, `month.forgotten`.
+`act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`, `log.continued`.
 """
 
 from __future__ import annotations

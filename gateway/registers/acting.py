@@ -24,16 +24,12 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What an act is judged on: the registers, and the services offered or (for a registration) proposed.
-
-    `retention_months`: how long the log's contents are kept at least.
-    """
+    """What an act is judged on: the registers, and the services offered or (for a registration) proposed."""
 
     registers: Registers
     services: Mapping[str, Service]
     proposed: tuple[Service, ...] = ()
     proposed_digest: str = ""
-    retention_months: int = 0
 
 
 F = TypeVar("F", bound=Form)
@@ -81,11 +77,36 @@ def require_owner(act: Act, agency: str, *, or_admin: bool = False) -> None:
 
 def require_someone_else(
     act: Act,
+    book: Book,
     first: str,
     remedy: tuple[str, str] = ("ask another owner of the source", "ให้เจ้าของข้อมูลอีกคนของหน่วยงานเป็นผู้อนุมัติ"),
 ) -> None:
+    """That who does this act and who did the `first` one are two people, as far as the registers can tell."""
     if act.operator.id == first:
         raise refuse("two_people", "who proposes does not approve", "ผู้เสนอจะเป็นผู้อนุมัติเองไม่ได้", *remedy)
+    if stands_for(book, act.operator.id) == stands_for(book, first):
+        raise refuse(
+            "two_people",
+            "one of the two was enrolled by the other, or both by the same person, and no one else has confirmed it",
+            "ผู้เสนอและผู้อนุมัติลงทะเบียนโดยบุคคลเดียวกัน และยังไม่มีผู้อื่นยืนยัน",
+            "have the operator confirmed by someone else (operator confirm), or ask another",
+            "ให้ผู้อื่นยืนยันผู้ปฏิบัติงาน (operator confirm) หรือให้ผู้อื่นอนุมัติ",
+        )
+
+
+def stands_for(book: Book, name: str) -> str:
+    """The person whom an operator counts as where an act takes two.
+
+    An operator whom one person alone enrolled may be that person again, with another key: it counts as whoever enrolled
+    it, until someone else has confirmed that it is another (`operator.confirm`).
+    """
+    seen = {name}
+    while (record := book.registers.record("operator", name)) is not None and record.get("unconfirmed"):
+        name = record["added_by"]
+        if name in seen:
+            break
+        seen.add(name)
+    return name
 
 
 # -- in which state -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.registers import agreement_acts, connector_acts, log_acts, narrowing, party_acts, policy_acts, rights_acts
+from gateway.registers import agreement_acts, connector_acts, narrowing, party_acts, policy_acts, rights_acts
 from gateway.registers.acting import Act, Book
 from gateway.registers.snapshot import Record
 
@@ -35,6 +35,7 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "officer.suspend": party_acts.switch_officer,
     "officer.resume": party_acts.switch_officer,
     "operator.add": party_acts.add_operator,
+    "operator.confirm": party_acts.confirm_operator,
     "operator.key.add": party_acts.operator_key,
     "operator.key.revoke": party_acts.operator_key,
     "operator.suspend": party_acts.switch_operator,
@@ -57,8 +58,6 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "agreement.revoke": agreement_acts.revoke_agreement,
     "policies.propose": policy_acts.propose_policies,
     "policies.approve": policy_acts.approve_policies,
-    "log.forget.propose": log_acts.propose_forgetting,
-    "log.forget.approve": log_acts.approve_forgetting,
     "rights.add": rights_acts.add_request,
     "rights.answer": rights_acts.close_request,
     "rights.reject": rights_acts.close_request,

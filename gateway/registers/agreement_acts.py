@@ -124,7 +124,7 @@ def _decided(record: Record, pending: Record, act: Act, outcome: str, ground: st
 def approve_agreement(act: Act, book: Book) -> Record:
     form = as_form(act, agreement_forms.ApproveAgreement)
     record, pending = _pending_of(act, book, form.id, form.version)
-    require_someone_else(act, pending["proposed_by"])
+    require_someone_else(act, book, pending["proposed_by"])
     return {
         **record,
         **pending["form"],

@@ -47,7 +47,7 @@ def approve_connector(act: Act, book: Book) -> Record:
     pending = record["pending"]
     if pending is None or pending["digest"] != form.digest:
         raise Conflict("no registration of this digest waits for approval", "ไม่มีการลงทะเบียนตามค่าแฮชนี้ที่รออนุมัติ")
-    require_someone_else(act, pending["registered_by"])
+    require_someone_else(act, book, pending["registered_by"])
     return {
         **record,
         "status": "active" if record["status"] == "registered" else record["status"],

@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 
 from gateway.keys import import_key
 from gateway.registers.agreement_forms import ApproveAgreement, NarrowAgreement, ProposeAgreement, RefuseAgreement
-from gateway.registers.log_forms import ApproveForgetting, ProposeForgetting
 from gateway.registers.rights_forms import (
     AcknowledgeNotice,
     AddRightsRequest,
@@ -78,7 +77,7 @@ class AddAgency(Form):
 
 
 class Named(Form):
-    """suspend and resume of an agency, client, operator or agreement; revoke"""
+    """suspend and resume of an agency, client, operator or agreement; revoke; operator.confirm"""
 
     id: Id
     reason: Text | None = None
@@ -301,6 +300,7 @@ FORMS: dict[str, type[Form]] = {
     "officer.suspend": NamedOfficer,
     "officer.resume": NamedOfficer,
     "operator.add": AddOperator,
+    "operator.confirm": Named,
     "operator.key.add": AddKey,
     "operator.key.revoke": RevokeKey,
     "operator.suspend": Named,
@@ -323,8 +323,6 @@ FORMS: dict[str, type[Form]] = {
     "agreement.revoke": Named,
     "policies.propose": ProposePolicies,
     "policies.approve": ApprovePolicies,
-    "log.forget.propose": ProposeForgetting,
-    "log.forget.approve": ApproveForgetting,
     "rights.add": AddRightsRequest,
     "rights.answer": AnswerRightsRequest,
     "rights.reject": RejectRightsRequest,

@@ -17,6 +17,7 @@ from gateway.registers.acting import (
     require_admin,
     require_fresh,
     require_owner,
+    stands_for,
     switched,
     target,
 )
@@ -190,34 +191,90 @@ def switch_officer(act: Act, book: Book) -> Record:
 
 
 def add_operator(act: Act, book: Book) -> Record:
-    """The first owner of an agency is enrolled by an administrator; from then on owners enrol owners."""
+    """The first owner of an agency is enrolled by an administrator; from then on owners enrol owners.
+
+    Where none is left who is active, an administrator does it again: not the one who suspended them. Whoever can be the
+    second person of an act is unconfirmed at first (`acting.stands_for`). The second administrator is not, as nobody is
+    there yet who could confirm: that one person enrolled both is on record (`first_two`).
+    """
     form = as_form(act, forms.AddOperator)
     if form.agency is not None:
         existing(book, "agency", form.agency)
-    if form.role == "owner":
-        owners = [
-            record
-            for record in book.registers.records["operator"].values()
-            if record["role"] == "owner" and record["agency"] == form.agency
-        ]
-        if owners:
-            require_owner(act, form.agency or "")
-        else:
-            require_admin(act)
+    if form.role == "owner" and _active_owners(book, form.agency or ""):
+        require_owner(act, form.agency or "")
     else:
         require_admin(act)
+        if form.role == "owner":
+            _require_not_who_suspended(act, book, form.agency or "")
     require_fresh(book, "operator", form.id)
     require_fresh(book, "client", form.id)
     keys = [key.as_dict() for key in form.keys]
     _require_own_key(book, form.id, keys)
-    return new_record(act, "operator", form.id, keys=keys, revoked_kids=[])
+    standing: dict[str, Any] = {}
+    if form.role in ("admin", "owner"):
+        others = [one for one in _of_role(book, "admin") if one["id"] != act.operator.id]
+        standing = {"first_two": True} if form.role == "admin" and not others else {"unconfirmed": True}
+    return new_record(act, "operator", form.id, keys=keys, revoked_kids=[], **standing)
+
+
+def confirm_operator(act: Act, book: Book) -> Record:
+    """Someone else than who enrolled an operator says that it is a person of their own.
+
+    An administrator, or an owner of the operator's agency; for an administrator, any owner too.
+    """
+    form = as_form(act, forms.Named)
+    record = existing(book, "operator", form.id)
+    owner = act.operator.role == "owner" and record["agency"] in (None, act.operator.agency)
+    if not owner:
+        require_admin(act)
+    if not record.get("unconfirmed"):
+        raise Conflict("the operator is confirmed, or needs no confirmation", "ผู้ปฏิบัติงานได้รับการยืนยันแล้ว")
+    if stands_for(book, act.operator.id) == stands_for(book, form.id):
+        raise refuse(
+            "two_people",
+            "who enrolled an operator does not confirm it, nor do those whom the same person enrolled",
+            "ผู้ลงทะเบียนหรือผู้ที่ลงทะเบียนโดยบุคคลเดียวกันจะเป็นผู้ยืนยันไม่ได้",
+            "ask another administrator or owner",
+            "ให้ผู้ดูแลระบบหรือเจ้าของข้อมูลคนอื่นยืนยัน",
+        )
+    return changed_record(act, record, unconfirmed=False, confirmed_by=act.operator.id, confirmed_at=act.time)
+
+
+def _of_role(book: Book, role: str) -> list[Record]:
+    return [record for record in book.registers.records["operator"].values() if record["role"] == role]
+
+
+def _able(owner: Record) -> bool:
+    return owner["status"] == "active" and bool(owner["keys"])
+
+
+def _active_owners(book: Book, agency: str) -> list[Record]:
+    return [one for one in _of_role(book, "owner") if one["agency"] == agency and _able(one)]
+
+
+def _require_not_who_suspended(act: Act, book: Book, agency: str) -> None:
+    """Nobody takes an agency over alone: by disabling its owners and putting others, or the same, in their place."""
+    for owner in _of_role(book, "owner"):
+        if owner["agency"] == agency and not _able(owner):
+            by = owner.get("changed_by") or ""
+            if stands_for(book, act.operator.id) == stands_for(book, by):
+                raise refuse(
+                    "two_people",
+                    "who suspended an agency's owners, or revoked their keys, does not enrol or resume them",
+                    "ผู้ระงับเจ้าของข้อมูลจะลงทะเบียนหรือคืนสิทธิ์แทนไม่ได้",
+                    "ask another administrator",
+                    "ให้ผู้ดูแลระบบอีกคนดำเนินการ",
+                )
 
 
 def switch_operator(act: Act, book: Book) -> Record:
     form = as_form(act, forms.Named)
     record = existing(book, "operator", form.id)
     if record["role"] == "owner":
-        require_owner(act, record["agency"], or_admin=target(act) == "suspended")
+        left_alone = target(act) == "active" and not _active_owners(book, record["agency"])
+        require_owner(act, record["agency"], or_admin=target(act) == "suspended" or left_alone)
+        if left_alone:
+            _require_not_who_suspended(act, book, record["agency"])
     else:
         require_admin(act)
     if target(act) == "suspended":

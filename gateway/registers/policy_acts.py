@@ -35,7 +35,7 @@ def approve_policies(act: Act, book: Book) -> Record:
     pending = record.get("pending")
     if pending is None or pending["digest"] != form.digest:
         raise Conflict("no set of this digest waits for approval", "ไม่มีชุดกติกาตามค่าแฮชนี้ที่รออนุมัติ")
-    require_someone_else(act, pending["proposed_by"], ("ask another administrator", "ให้ผู้ดูแลระบบอีกคนเป็นผู้อนุมัติ"))
+    require_someone_else(act, book, pending["proposed_by"], ("ask another administrator", "ให้ผู้ดูแลระบบอีกคนเป็นผู้อนุมัติ"))
     if pending["replaces"] != record["digest"]:
         raise Conflict("another set has come into force since: propose anew", "มีชุดกติกาอื่นมีผลแล้ว ต้องเสนอใหม่")
     return {

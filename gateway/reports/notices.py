@@ -20,6 +20,7 @@ _SAYS = {
     "agreement_proposed": ("waits for an owner of the source", "รอเจ้าของข้อมูลพิจารณา"),
     "connector_registered": ("waits for another owner of the agency", "รอเจ้าของข้อมูลอีกคนอนุมัติ"),
     "policies_proposed": ("wait for another administrator", "รอผู้ดูแลระบบอีกคนอนุมัติ"),
+    "operator_unconfirmed": ("whom one person enrolled: another confirms", "ลงทะเบียนโดยบุคคลเดียว รอผู้อื่นยืนยัน"),
     "right_requested": ("a person's request is to be answered", "คำขอใช้สิทธิรอคำตอบ"),
     "notice_to_source": (
         "the source is to correct, erase or stop, and to answer",
@@ -83,6 +84,9 @@ def _proposals(registers: Registers, caller: Caller) -> Iterator[Json]:
         if pending and caller.agency in ("", record["id"]):
             more = {"digest": pending["digest"], "proposed_by": pending["registered_by"]}
             yield _line("connector_registered", record, pending["registered_at"], None, **more)
+    for record in registers.records["operator"].values():
+        if record.get("unconfirmed") and record["status"] == "active" and caller.agency in ("", record["agency"]):
+            yield _line("operator_unconfirmed", record, record["added_at"], None, proposed_by=record["added_by"])
     rules = registers.record("policies", "active") or {}
     if rules.get("pending") and not caller.agency:
         pending = rules["pending"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalogue import digest_of
-from tests.harness import Agency, RunningGateway, agree, agreement, registration_of, term, title
+from tests.harness import Agency, RunningGateway, agree, agreement, confirm, registration_of, term, title
 
 SOURCES = ("dopa", "dep", "moe")
 KEYS = {f"SOURCE_{name.upper()}__API_KEY": f"made-up-{name}-key" for name in SOURCES}
@@ -86,6 +86,10 @@ def seed(gateway: RunningGateway, held: dict[str, Agency]) -> None:
             admin.act("agency.add", {"id": name, "title": title(name)})
         admin.act(
             "operator.add",
+            {"id": "admin-2", "name": "admin-2", "role": "admin", "keys": [gateway.person("admin-2")]},
+        )
+        admin.act(
+            "operator.add",
             {"id": "auditor", "name": "auditor", "role": "auditor", "keys": [gateway.person("auditor")]},
         )
         for client, agency in CLIENTS.items():
@@ -101,9 +105,11 @@ def seed(gateway: RunningGateway, held: dict[str, Agency]) -> None:
         for source, agency in held.items():
             registration = registration_of(source, agency.url)
             admin.act("operator.add", operator(f"{source}-owner-1", source))
+            confirm(gateway, f"{source}-owner-1", "admin-2")
             admin.act("connector.register", {"registration": registration})
             with gateway.as_(f"{source}-owner-1") as owner:
                 owner.act("operator.add", operator(f"{source}-owner-2", source))
+                confirm(gateway, f"{source}-owner-2", "admin")
                 owner.act("connector.approve", {"agency": source, "digest": digest_of(registration)})
     for form in agreements():
         agree(gateway, form)

@@ -42,9 +42,13 @@ class Desk:
     def onboard(self) -> None:
         """Everything of `document`, approved by those who have to."""
         file = self.write("onboarding.yaml", document(self.endpoint))
+        second = ["operator", "add", "admin-2", "--name", "admin-2", "--role", "admin"]
         for who, *arguments in (
+            ("admin", *second, "--public-key", self.gateway.keys / "admin-2.jwk"),
             ("admin", "apply", file),
+            ("admin-2", "operator", "confirm", "owner-1"),
             ("owner-1", "apply", file),
+            ("admin", "operator", "confirm", "owner-2"),
             ("owner-1", "connector", "approve", "dopa", "--yes"),
             ("admin", "apply", file),
             ("owner-2", "agreement", "approve", "city-person", "--yes"),
@@ -60,7 +64,7 @@ def opened(folder: Path, linkage: Any) -> Iterator[Desk]:
     try:
         gateway.initialise()
         gateway.start()
-        for name in ("city-welfare", "owner-1", "owner-2", "auditor"):
+        for name in ("city-welfare", "owner-1", "owner-2", "auditor", "admin-2"):
             gateway.person(name, "ES256" if name == "city-welfare" else "EdDSA")
         yield Desk(linkage, gateway, folder, agency.url)
     finally:

@@ -11,7 +11,6 @@ from typing import Any
 from tests.cli.desk import Desk, opened
 
 PEOPLE = {
-    "admin-2": ("admin", ""),
     "dpo": ("dpo", ""),
     "city-owner": ("owner", "city"),
 }

@@ -77,7 +77,15 @@ def test_onboarding_from_nothing(fresh: Desk) -> None:
     unasked = fresh("owner-1", "connector", "approve", "dopa")
     assert (unasked.code, f"--digest {digest}" in unasked.err) == (2, True)
     assert fresh("owner-1", "connector", "approve", "dopa", "--digest", "0" * 64).code == 1
-    assert fresh("owner-1", "connector", "approve", "dopa", "--digest", digest).code == 0
+    # An owner whom one administrator enrolled is no second person to that administrator until another says so.
+    approve = ("connector", "approve", "dopa", "--digest", digest)
+    alone = fresh("owner-1", *approve)
+    assert (alone.code, "operator confirm" in alone.err) == (1, True)
+    public = ["--public-key", fresh.gateway.keys / "admin-2.jwk"]
+    assert fresh("admin", "operator", "add", "admin-2", "--name", "x", "--role", "admin", *public).code == 0
+    assert fresh("admin", "operator", "confirm", "owner-1").code == 1
+    assert fresh("admin-2", "operator", "confirm", "owner-1").code == 0
+    assert fresh("owner-1", *approve).code == 0
 
     ran = fresh("admin", "apply", file)
     assert ran.code == 0, ran.err

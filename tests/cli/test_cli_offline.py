@@ -197,7 +197,7 @@ def test_everything_wrong_with_an_onboarding_file_is_told_with_its_line(
         (4, "agencies[1].title.en"),
         (5, "agencies_too"),
         (7, "none.jwk"),
-        (9, "staff code"),
+        (9, "citizen ID"),
         (9, "there already"),
         (10, "operators has to be a list"),
         (11, "agency.yaml"),

@@ -16,7 +16,7 @@ from gateway.client import Answer
 from tests import harness
 from tests.acceptance.trail import on_record
 from tests.consents.desk_of_consents import NOTICE, Office, codes_of, evidence, later
-from tests.harness import Agency, agree, agreement, registration_of, running, term, title
+from tests.harness import Agency, agree, agreement, confirm, registration_of, running, term, title
 
 STUDENT, SCHOLARSHIP = "moe.student.v1", "education.scholarship"
 KEYS = {**harness.SANDBOX_KEYS, "SOURCE_MOE__API_KEY": "made-up-moe-key"}
@@ -50,9 +50,11 @@ def _register(office: Office, moe: Agency) -> None:
             body = {"id": name, "name": name, "role": "owner", "agency": "moe", "keys": [gateway.person(name)]}
             if number == 1:
                 admin.act("operator.add", body)
+                confirm(gateway, name, "admin-2")
             else:
                 with gateway.as_("moe-owner-1") as first:
                     first.act("operator.add", body)
+                confirm(gateway, name, "admin")
         admin.act("connector.register", {"registration": registration})
         purpose = {"th": "ทุนการศึกษา", "en": "Scholarship"}
         authority = {"th": "พ.ร.บ. เทศบาล พ.ศ. 2496", "en": "Municipality Act B.E. 2496"}

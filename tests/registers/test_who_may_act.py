@@ -73,6 +73,8 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("operator.add", "a dpo", person("dpo", "dopa"), ADMINS),
     ("operator.add", "an agency's first owner", person("owner", "city-b"), ADMINS),
     ("operator.add", "a further owner", person("owner", "dopa"), DOPA),
+    ("operator.confirm", "an owner", {"id": "dopa-3"}, ADMINS | {"dopa-2"}),
+    ("operator.confirm", "an admin", {"id": "admin-3"}, {"admin-2"} | DOPA | CITY | NHSO),
     ("operator.key.add", "an owner's", {"id": "dopa-1", "key": key("n1")}, {"dopa-1"}),
     ("operator.key.add", "an admin's", {"id": "admin", "key": key("n1")}, {"admin"}),
     ("operator.key.add", "an auditor's", {"id": "auditor", "key": key("n1")}, ADMINS | {"auditor"}),
@@ -104,8 +106,6 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("agreement.revoke", "", {"id": "active", "reason": "x"}, DOPA),
     ("agreement.narrow", "", {**FEWER, "id": "to-suspend"}, DOPA | CITY),
     ("agreement.narrow", "of a group", {**FEWER, "id": "of-cities"}, DOPA),
-    ("log.forget.propose", "", {"month": "2015-07", "reason": "past its retention"}, ADMINS),
-    ("log.forget.approve", "", {"month": "2015-06"}, {"admin-2"}),
     ("rights.add", "", {**REQUEST, "id": "r-new"}, DOPA | {"dpo"}),
     ("rights.answer", "", {"id": "r-open", "answer": "a copy was sent"}, DOPA | {"dpo"}),
     ("rights.reject", "", {"id": "r-open", "ground": "no record is held"}, DOPA | {"dpo"}),
@@ -131,6 +131,8 @@ def town() -> Town:
     town.act("dopa-1", "connector.outage", {**OUTAGE, "from": "2026-12-01T18:00+07:00"})
     town.operator("nhso-2", "owner", "nhso")
     town.act("nhso-1", "operator.suspend", {"id": "nhso-2"})
+    town.act("dopa-1", "operator.add", {**person("owner", "dopa"), "id": "dopa-3", "keys": [key("n3")]})
+    town.act("admin", "operator.add", {**person("admin"), "id": "admin-3", "keys": [key("n4")]})
     town.operator("auditor-2", "auditor")
     town.act("admin", "operator.suspend", {"id": "auditor-2"})
     town.act("admin", "policies.propose", other_policies(town))
@@ -139,7 +141,6 @@ def town() -> Town:
     town.act("dpo", "rights.add", {**REQUEST, "id": "r-open"})
     wrong = {"agency": "city-a", "right": "correction", "service": "dopa.person.v1"}
     town.act("city-1", "rights.add", {**REQUEST, **wrong, "id": "r-wrong"})
-    town.act("admin", "log.forget.propose", {"month": "2015-06", "reason": "past its retention"})
     return town
 
 
