@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.errors import GatewayError, Overloaded
 from gateway.model import Service
@@ -29,6 +30,7 @@ from gateway.plugin import (
     Record,
     SourceFault,
 )
+from gateway.source_health import Fared
 
 _FAULT = re.compile(r"[A-Za-z_]{1,56}[0-9]{0,5}[A-Za-z_]{0,3}", re.ASCII)
 """A fault's short code; too few digits in a row for anyone's number."""
@@ -48,6 +50,7 @@ class _Source:
     connector: Connector
     agency: _Agency
     most: int
+    fared: Fared
     under_way: int = 0
     failures: int = 0
     left_alone: bool = False
@@ -77,6 +80,7 @@ class Sources:
         self._seconds = breaker_seconds
         self._sources: dict[tuple[str, str], _Source] = {}
         self._agencies: dict[str, _Agency] = {}
+        self._fared: dict[str, Fared] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def fetch(self, service: Service, ask: Ask) -> Record:
@@ -93,12 +97,14 @@ class Sources:
         source.under_way += 1
         agency.under_way += 1
         failure: GatewayError
+        begun = loop.time()
         try:
             async with asyncio.timeout_at(ask.deadline + _GRACE):
                 record = await source.connector.fetch(ask)
             if not (isinstance(record, Record) and isinstance(record.data, Mapping)):
                 raise AgencyMisbehaved("connector_answer")
             source.failures, source.fault, source.left_alone = 0, "", False
+            source.fared.answered(loop.time() - begun)
             return record
         except TimeoutError:
             failure = AgencyTimeout("deadline")
@@ -115,7 +121,7 @@ class Sources:
             agency.under_way -= 1
             if trial:
                 source.trial = False
-        self._note(source, failure, loop.time(), trial=trial)
+        self._note(source, failure, begun, loop.time(), trial=trial)
         # Raised out here, so that what the connector raised does not hang on it as context.
         raise failure
 
@@ -130,6 +136,17 @@ class Sources:
     def states(self) -> dict[str, tuple[bool, int]]:
         """Service -> (whether it is left alone, how many questions wait on it), of those asked so far."""
         return {service: (source.left_alone, source.under_way) for (service, _), source in self._sources.items()}
+
+    def health(self, service: Service) -> dict[str, Any]:
+        """How the service's source has fared here. `breaker`: closed, open, half_open (the next question tries it)."""
+        source, fared = self._sources.get((service.id, service.digest)), self._fared.get(service.id, Fared())
+        breaker, under_way = "closed", 0
+        if source is not None:
+            under_way = source.under_way
+            if source.left_alone:
+                waits = source.until > asyncio.get_running_loop().time()
+                breaker = "open" if waits and not source.trial else "half_open"
+        return {"breaker": breaker, "under_way": under_way, **fared.as_json()}
 
     async def close(self) -> None:
         """Closes every connector."""
@@ -147,23 +164,27 @@ class Sources:
             except Exception as error:
                 raise AgencyUnavailable(f"connector_{type(error).__name__}"[:64]) from None
             agency = self._agencies.setdefault(service.agency, _Agency())
-            source = _Source(opened, agency, min(service.concurrency or self._max, self._max))
+            fared = self._fared.setdefault(service.id, Fared())
+            source = _Source(opened, agency, min(service.concurrency or self._max, self._max), fared)
             self._sources[service.id, service.digest] = source
         return source
 
-    def _note(self, source: _Source, failure: GatewayError, at: float, *, trial: bool) -> None:
+    def _note(self, source: _Source, failure: GatewayError, begun: float, at: float, *, trial: bool) -> None:
         """What a failure says of the source: out of reach, or there and answering, well or badly."""
         if isinstance(failure, AgencyUnavailable | AgencyTimeout):
             source.failures += 1
             source.fault = failure.fault
+            source.fared.failed(failure.fault or failure.code)
             if trial or source.failures >= self._failures:
                 source.left_alone, source.until, source.failures = True, at + self._seconds, 0
         elif isinstance(failure, AgencyMisbehaved):
             source.fault = failure.fault
+            source.fared.failed(failure.fault or failure.code)
             if trial:
                 source.left_alone = False
         elif isinstance(failure, CitizenNotFound | OutsideServiceHours):
             source.failures, source.fault, source.left_alone = 0, "", False
+            source.fared.answered(at - begun)
 
     async def _retire(self, source: _Source) -> None:
         for _ in range(600):

@@ -9,6 +9,7 @@
     package(entry) -> dict                           the same as the government data catalogue takes it (CKAN)
     require_open(service, moment)                    its hours and announced outages, or OutsideServiceHours
     digest_of(registration) -> str                   what is approved
+    differences(old, new) -> list[Change]            what a new registration changes, and for whom it breaks
     machine_secrets(folder) -> resolver              where secret references lead
 
 No agency is named here: a new one is a folder of files.
@@ -19,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.catalogue.ckan import package
+from gateway.catalogue.differences import Change, differences
 from gateway.catalogue.entry import describe
 from gateway.catalogue.hours import require_open, with_hours
 from gateway.catalogue.kinds import connector_findings, kind
@@ -32,12 +34,14 @@ from gateway.plugin import Connector, ConnectorSettings
 
 __all__ = [
     "CatalogueProblems",
+    "Change",
     "Finding",
     "Problem",
     "Registration",
     "SecretMissing",
     "check_kind",
     "describe",
+    "differences",
     "digest_of",
     "lacking",
     "machine_secrets",

@@ -18,6 +18,9 @@ from gateway.cli import (
     agreement_papers,
     agreements,
     backups,
+    connector_changes,
+    connector_health,
+    connector_probe,
     connectors,
     consents,
     key_files,
@@ -59,6 +62,9 @@ app.add_typer(key_files.app, name="keys")
 for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
     app.add_typer(getattr(registers, _name), name=_name)
 connectors.app.add_typer(outages.app, name="outage")
+connectors.app.command("list")(connector_health.list_all)
+connectors.app.command("probe")(connector_probe.probe)
+connectors.app.command("diff")(connector_changes.diff)
 app.add_typer(connectors.app, name="connector")
 app.add_typer(services.app, name="service")
 for _name in ("narrow", "expiring", "from_template", "render"):

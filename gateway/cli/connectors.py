@@ -17,7 +17,7 @@ from gateway.cli.failures import Refused, WrongUse
 from gateway.cli.output import Screen
 from gateway.cli.registers import Reason, register_app
 
-app = register_app("connector", "ตัวเชื่อมต่อหน่วยงานเจ้าของข้อมูล / Connectors", suspendable=False)
+app = register_app("connector", "ตัวเชื่อมต่อหน่วยงานเจ้าของข้อมูล / Connectors", suspendable=False, listed=False)
 
 _AGENCY_ID = re.compile(r"[a-z][a-z0-9]{1,31}(-[a-z0-9]+)*", re.ASCII)
 

@@ -24,15 +24,20 @@ PublicKey = Annotated[Path, typer.Option("--public-key", help="A public JWK file
 AgencyOption = Annotated[str, typer.Option("--agency", help="The agency's id.")]
 
 
-def register_app(kind: str, help: str, *, suspendable: bool = True) -> typer.Typer:
-    """The commands that every register has: list and show, and suspend and resume where it knows them."""
+def register_app(kind: str, help: str, *, suspendable: bool = True, listed: bool = True) -> typer.Typer:
+    """The commands that every register has: list and show, and suspend and resume where it knows them.
+
+    `listed` False: it has a list of its own.
+    """
     app = typer.Typer(help=help, no_args_is_help=True)
 
-    @app.command("list")
-    @remote
-    def list_all(remote: Remote) -> None:
-        """แสดงทุกรายการ / Shows all."""
-        show_list(remote.screen, kind, remote.gateway.register(kind))
+    if listed:
+
+        @app.command("list")
+        @remote
+        def list_all(remote: Remote) -> None:
+            """แสดงทุกรายการ / Shows all."""
+            show_list(remote.screen, kind, remote.gateway.register(kind))
 
     @app.command("show")
     @remote

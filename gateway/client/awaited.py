@@ -81,6 +81,10 @@ class AsyncGateway:
         """As `Gateway.register`."""
         return await self._run(self._session.register(kind))
 
+    async def sources(self) -> Json:
+        """As `Gateway.sources`."""
+        return await self._run(self._session.sources())
+
     async def record(self, kind: str, id: str) -> Json:
         """As `Gateway.record`."""
         return await self._run(self._session.record(kind, id))

@@ -81,6 +81,10 @@ class Gateway:
         """A register's records. GET /v1/admin/registers/{kind}"""
         return self._run(self._session.register(kind))
 
+    def sources(self) -> Json:
+        """How each source fares, as this gateway saw it: {"gateway", "boot", "sources"}. GET /v1/admin/sources"""
+        return self._run(self._session.sources())
+
     def record(self, kind: str, id: str) -> Json:
         """One record of a register. GET /v1/admin/registers/{kind}/{id}"""
         return self._run(self._session.record(kind, id))

@@ -199,6 +199,10 @@ class Session:
         """A register's records."""
         return self._list("admin", path_of("v1", "admin", "registers", kind), "records")
 
+    def sources(self) -> Flow[Json]:
+        """How each source fares."""
+        return self._get("admin", path_of("v1", "admin", "sources"))
+
     def record(self, kind: str, id: str) -> Flow[Json]:
         """One record of a register."""
         return self._get("admin", path_of("v1", "admin", "registers", kind, id))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.errors import Conflict, Denied, NotFound
 from gateway.governance import LONGEST_ACT
-from gateway.http.documents import ActBody, ActRequest, RecordList
+from gateway.http.documents import ActBody, ActRequest, RecordList, SourceList
 from gateway.http.edge import Edge
 from gateway.http.json import Json
 from gateway.http.reading import form_of
@@ -69,5 +69,16 @@ def routes(edge: Edge) -> APIRouter:
         if found is None or not may_see(caller, kind, found):
             raise NotFound("no record of this id", "ไม่พบรายการตามรหัสนี้")
         return Json(found)
+
+    @router.get("/v1/admin/sources", responses=answers(SourceList, "How each source fares") | problems(*SCOPE))
+    async def sources(request: Request) -> Response:
+        """How each service's source has fared since this gateway started, as this gateway saw it.
+
+        Where several gateways serve, each tells of itself; `/metrics` of all of them, added up, tells of the whole.
+        """
+        await edge.caller(request, "admin")
+        held = sorted(edge.current.holding.services.values(), key=lambda service: service.id)
+        health = [{"service": one.id, "agency": one.agency, **edge.pipeline.sources.health(one)} for one in held]
+        return Json({"gateway": edge.log.gateway, "boot": edge.log.boot, "sources": health})
 
     return router

@@ -273,6 +273,32 @@ class RecordList(Document):
     records: list[dict[str, Any]]
 
 
+class SourceHealth(Document):
+    """How a service's source has fared. `faults`: code -> how many. Durations of the latest answers, in milliseconds.
+    `breaker`: open while the source is left alone, half_open where the next question tries it.
+    """
+
+    service: str
+    agency: str
+    breaker: Literal["closed", "open", "half_open"]
+    under_way: int
+    answers: int
+    failures: int
+    last_answer: str | None
+    last_failure: str | None
+    faults: dict[str, int]
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+class SourceList(Document):
+    """As the gateway saw it that answers, since it started (`boot`)."""
+
+    gateway: str
+    boot: str
+    sources: list[SourceHealth]
+
+
 class AgreementList(Document):
     """One's own agreements."""
 
