@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import aiohttp
 
+from gateway.plugin import AgencyUnavailable
+
 DNS_SECONDS: Final = 30
 """How long a resolved name is relied on: short enough to follow a change, long enough not to ask each time."""
 
@@ -65,6 +67,22 @@ def guarded_connector(
         keepalive_timeout=keep_alive,
         socket_factory=make_socket,
     )
+
+
+def allowed_address(host: str, port: int, allowed: Callable[[str], bool]) -> str:
+    """The first of the host's addresses that the gateway may connect to: the one to connect to, and no other.
+
+    Looks names up, so it belongs in a thread. Raises socket.gaierror, AgencyUnavailable (`address_not_allowed`).
+    """
+    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        if allowed(plain_address(str(address[0]))):
+            return str(address[0])
+    raise AgencyUnavailable("address_not_allowed")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine by name or literal."""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def refused_address(error: BaseException) -> bool:

@@ -8,8 +8,8 @@
 
 A server's statement log shows each query with the gateway's introduction (`Linkage-Exchange`) as a comment behind it.
 
-PostgreSQL and SQLite, through SQLAlchemy. The database has `statement_seconds`, and never more than the question's
-deadline: what runs then is interrupted.
+PostgreSQL, MariaDB or MySQL, and SQLite, through SQLAlchemy. The database has `statement_seconds`, and never more
+than the question's deadline: what runs then is interrupted.
 
 Faults it tells (`SourceFault.fault`): late; dns, refused, address_not_allowed, file_not_allowed, certificate,
 disconnected, unavailable, secret_missing; credentials, account_can_write, query, many_rows, mixed_rows, charset,
@@ -35,10 +35,11 @@ import orjson
 from sqlalchemy import Engine, TextClause, create_engine, event, text
 from sqlalchemy.pool import QueuePool
 
+from connectors.egress import is_loopback
 from connectors.json_answer import MAX_ANSWER
 from connectors.mapping import MAPPING_SCHEMA, compile_mapping
 from connectors.outcomes import Failure
-from connectors.sql_database import Database, database, failure_of, is_loopback
+from connectors.sql_database import Database, database, failure_of
 from gateway.plugin import (
     INTRODUCTION,
     AgencyMisbehaved,
@@ -57,7 +58,8 @@ SETTINGS_SCHEMA: Final[dict[str, Any]] = orjson.loads((Path(__file__).parent / "
 
 _SELECT: Final = re.compile(r"\s*(SELECT|WITH)\s", re.IGNORECASE)
 _THREADS: Final = 8
-_RECYCLE_SECONDS: Final = 600
+_RECYCLE_SECONDS: Final = 120
+"""How old a connection becomes: a database that has moved is followed, rights that were given since are seen."""
 
 
 def open_connector(settings: ConnectorSettings) -> SqlConnector:
@@ -98,18 +100,21 @@ def _endpoint_faults(endpoint: str, settings: Mapping[str, Any]) -> Iterator[tup
             )
         return
     named = re.fullmatch(r"/[A-Za-z_][A-Za-z0-9_.-]{0,62}", parts.path, re.ASCII)
-    if parts.scheme != "postgresql" or not host or not named or parts.query or "@" in parts.netloc:
+    server = parts.scheme in ("postgresql", "mysql")
+    if not server or not host or not named or parts.query or "@" in parts.netloc:
         yield (
             "/endpoint",
-            "it must be postgresql://host[:port]/database, without user, or sqlite:////absolute/path",
-            "ต้องเป็น postgresql://host[:port]/database โดยไม่มีชื่อผู้ใช้ หรือ sqlite:////absolute/path",
+            "it must be postgresql://host[:port]/database or mysql://host[:port]/database (MariaDB too), without user, "
+            "or sqlite:////absolute/path",
+            "ต้องเป็น postgresql://host[:port]/database หรือ mysql://host[:port]/database (รวม MariaDB) โดยไม่มีชื่อผู้ใช้ "
+            "หรือ sqlite:////absolute/path",
         )
     elif "account" not in settings:
-        yield "/settings", "PostgreSQL needs `account`", "PostgreSQL ต้องระบุ `account`"
+        yield "/settings", "a database server needs `account`", "เซิร์ฟเวอร์ฐานข้อมูลต้องระบุ `account`"
     elif "charset" in settings:
-        yield "/settings/charset", "PostgreSQL tells its charset itself", "PostgreSQL ระบุชุดอักขระเองอยู่แล้ว"
-    elif is_loopback(host) and "ca" in settings.get("tls", {}):
-        yield "/settings/tls/ca", "not used on loopback", "ไม่ใช้กับเครื่องเดียวกัน"
+        yield "/settings/charset", "the server tells its charset itself", "เซิร์ฟเวอร์ระบุชุดอักขระเองอยู่แล้ว"
+    elif is_loopback(host) and settings.get("tls", {}).keys() & {"ca", "certificate"}:
+        yield "/settings/tls", "not used on loopback", "ไม่ใช้กับเครื่องเดียวกัน"
 
 
 def _statement(settings: Mapping[str, Any]) -> TextClause:

@@ -1,7 +1,8 @@
 """The databases that the kind `sql` asks: a checked connection to each, how one is interrupted, what their errors mean.
 
 A PostgreSQL account is looked at on every new connection: one that could change a table, or is a superuser, is
-not used. A SQLite file is opened read-only, with nothing but SELECT authorised.
+not used; so is one of MariaDB or MySQL (connectors.sql_mysql). A SQLite file is opened read-only, with nothing but
+SELECT authorised.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ import contextlib
 import os
 import socket
 import sqlite3
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 import psycopg
+import pymysql
 from sqlalchemy.exc import DBAPIError
 
-from connectors.egress import plain_address
+from connectors.egress import allowed_address, is_loopback
 from connectors.json_answer import CODECS, MAX_ANSWER
 from connectors.outcomes import Failure
 from connectors.rest_auth import resolved
 from connectors.source_tls import InMemory
-from gateway.plugin import AgencyMisbehaved, AgencyTimeout, AgencyUnavailable, ConnectorSettings
+from connectors.sql_mysql import MysqlServer, of_mysql
+from gateway.plugin import AgencyMisbehaved, AgencyTimeout, AgencyUnavailable, ConnectorSettings, SourceFault
 
 _CONNECT_SECONDS: Final = 5
 _STATEMENT_SECONDS: Final = 10
@@ -71,9 +75,8 @@ class Database(Protocol):
 
 def database(opened: ConnectorSettings) -> Database:
     """The database of a checked endpoint."""
-    if urlsplit(opened.endpoint).scheme == "sqlite":
-        return SqliteFile(opened)
-    return PostgresServer(opened)
+    kinds: dict[str, Callable[[ConnectorSettings], Database]] = {"sqlite": SqliteFile, "mysql": MysqlServer}
+    return kinds.get(urlsplit(opened.endpoint).scheme, PostgresServer)(opened)
 
 
 class PostgresServer:
@@ -99,7 +102,7 @@ class PostgresServer:
         seconds = self._settings.get("statement_seconds", _STATEMENT_SECONDS)
         connection = psycopg.connect(
             host=self._host,
-            hostaddr=_allowed_address(self._host, self._port, self._allowed),
+            hostaddr=allowed_address(self._host, self._port, self._allowed),
             port=self._port,
             dbname=self._name,
             user=resolved(self._secret, account["username"]),
@@ -177,24 +180,17 @@ class SqliteFile:
             connection.interrupt()
 
 
-def is_loopback(host: str) -> bool:
-    """Whether `host` is this machine by name or literal."""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
 def failure_of(error: BaseException) -> Failure:
     """What a driver's error means. Its text may quote the query and its parameters, and ends here."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
-    if isinstance(error, UnicodeDecodeError):
-        return AgencyMisbehaved("charset")
-    if isinstance(error, socket.gaierror):
-        return AgencyUnavailable("dns")
-    if isinstance(error, psycopg.Error):
-        return _of_postgres(error)
-    if isinstance(error, sqlite3.Error):
-        return _of_sqlite(error)
-    return AgencyUnavailable("disconnected") if isinstance(error, OSError) else AgencyMisbehaved("query")
+    for kind, meaning in _DRIVERS:
+        if isinstance(error, kind):
+            return meaning(error)
+    for plain, failure, fault in _PLAIN:
+        if isinstance(error, plain):
+            return failure(fault)
+    return AgencyMisbehaved("query")
 
 
 def _of_postgres(error: psycopg.Error) -> Failure:
@@ -227,14 +223,6 @@ def _of_sqlite(error: sqlite3.Error) -> Failure:
     return AgencyMisbehaved("too_large" if code == sqlite3.SQLITE_TOOBIG else "query")
 
 
-def _allowed_address(host: str, port: int, allowed: Callable[[str], bool]) -> str:
-    """The first of the host's addresses that the gateway may connect to: the one that is then connected to."""
-    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        if allowed(plain_address(str(address[0]))):
-            return str(address[0])
-    raise AgencyUnavailable("address_not_allowed")
-
-
 _SELECTING: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE})
 
 
@@ -244,3 +232,18 @@ def _only_select(action: int, first: str | None, second: str | None, *_: str | N
     if action == sqlite3.SQLITE_PRAGMA and first == "read_uncommitted" and second is None:  # SQLAlchemy reads it
         return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_DENY
+
+
+_DRIVERS: Final[tuple[tuple[type[Exception], Callable[[Any], Failure]], ...]] = (
+    (psycopg.Error, _of_postgres),
+    (pymysql.Error, of_mysql),
+    (sqlite3.Error, _of_sqlite),
+)
+_PLAIN: Final[tuple[tuple[type[Exception], type[SourceFault], str], ...]] = (
+    (UnicodeDecodeError, AgencyMisbehaved, "charset"),
+    (socket.gaierror, AgencyUnavailable, "dns"),
+    (ssl.SSLError, AgencyMisbehaved, "certificate"),
+    (ConnectionRefusedError, AgencyUnavailable, "refused"),
+    (OSError, AgencyUnavailable, "disconnected"),
+)
+"""The first that fits says what it means; the narrower stand before the wider."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from gateway import forgetting
 from gateway.catalogue import machine_secrets, open_connector, told_of_changes
 from gateway.consenting import Consenting
 from gateway.consents import ConsentBook
 from gateway.current import Current, Holding
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, Moved
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
 from gateway.exchangelog.checkpoints import Checkpoints, latest_in
 from gateway.exchangelog.housekeeping import Housekeeping
@@ -34,6 +35,7 @@ from gateway.http.edge import Edge
 from gateway.http.turned_away import TurnedAway
 from gateway.identity import Identity
 from gateway.judgement import Judging
+from gateway.keyhistory import KeysOutOfDate, require_known, signs_checkpoints, take_up
 from gateway.keys import Keys, new_key, public_key, read_key, write_key
 from gateway.model import Service, new_id, now, timestamp
 from gateway.observe import Metrics, configure, logger
@@ -49,12 +51,13 @@ from gateway.seal import Sealer
 from gateway.serving import Server, listening
 from gateway.settings import Settings
 from gateway.sources import Sources, told_of_refusals
-from gateway.store import Connection, Store
+from gateway.store import REGISTERS, Connection, Store
 from gateway.store.lease import lease_for
 from gateway.store.migrate import standing, upgrade
 from gateway.supervisor import supervise
 
 RECOVERY_SECONDS = 15.0
+ATTEMPTS = 8
 STOPPING_SECONDS = 15
 """What stopping takes at most once nothing is under way any more: the last entries, the database let go of."""
 
@@ -78,8 +81,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
     vault = Vault(keys.master)
     log = ExchangeLog(store, keys, origin=settings.origin, gateway=settings.gateway_name, vault=vault, boot=boot)
     lease = lease_for(settings.database, settings.gateway_name, boot=boot, owner=owner or boot)
-    sweep = Housekeeping()
-    store.work_behind(lambda connection: grow(connection) | log.behind(connection) | sweep(connection))
+    store.work_behind(_behind(log))
     metrics = Metrics()
     witnesses = tuple(Witness.parse(text) for text in settings.witnesses)
     checkpoints = Checkpoints(
@@ -90,6 +92,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         witnesses=[witness.key for witness in witnesses],
         wanted=settings.witnesses_wanted,
         demanded=settings.witnesses_demanded,
+        standing=lambda: _standing(keys, current),
     )
     published = Published(store, checkpoints, vault)
     secret = machine_secrets(settings.secrets)
@@ -112,7 +115,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         sources.keep(holding.services.values())
         not_as_approved(holding.services.values())
 
-    current = Current(store, changed=changed)
+    current = Current(store, changed=changed, accept=lambda registers: require_known(keys, registers))
     identity = Identity(keys, store, settings.issuer)
     consents, rates = ConsentBook(keys, store), Rates(settings.rate_limit, settings.rate_limit_storage)
     edge = Edge(
@@ -137,7 +140,9 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             rates,
         ),
         consenting=Consenting(current, store, log, consents, keys, issuer=settings.issuer, sandbox=settings.sandbox),
-        governance=Governance(current, store, log, keys, audience=settings.issuer),
+        governance=Governance(
+            current, store, log, keys, audience=settings.issuer, retention_months=settings.log_retention_months
+        ),
         turned_away=TurnedAway(metrics),
         metrics=metrics,
         drain=drain,
@@ -148,6 +153,9 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         if lease is not None:
             await asyncio.to_thread(lease.take)
         await current.refresh()
+        await vault.rewrap(store)
+        await _take_up_keys(store, log, keys, current)
+        await forgetting.forget(store, log, vault, current)
         await _note(edge, "gateway.started")
         await close_interrupted(store, log, restarted=True)
         tasks = [
@@ -156,6 +164,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             asyncio.create_task(_recover(store, log)),
             asyncio.create_task(rates.run()),
             asyncio.create_task(Reminders(current, store, log, metrics).run(settings.registers_poll)),
+            asyncio.create_task(forgetting.follow(store, log, vault, current)),
             asyncio.create_task(checkpoints.run(settings.checkpoint_interval)),
             asyncio.create_task(
                 Witnesses(store, checkpoints, published, metrics, witnesses).run(settings.checkpoint_interval)
@@ -320,6 +329,34 @@ async def _found(settings: Settings, keys: Keys, name: str, key_file: Path, poli
         await found(store, log, operator, policies.as_json(), policies.digest, key=read_key(key_file))
     finally:
         await asyncio.to_thread(store.close)
+
+
+def _behind(log: ExchangeLog) -> Callable[[Connection], bool]:
+    """What the writer's thread does when nothing waits: tiles, the search's tables, the sweeping."""
+    sweep = Housekeeping()
+    return lambda connection: grow(connection) | log.behind(connection) | sweep(connection)
+
+
+def _standing(keys: Keys, current: Current) -> dict[str, int] | None:
+    """The revisions on which this gateway's log key is the one in use; None where another is."""
+    registers = current.holding.registers
+    return {REGISTERS: registers.revision} if signs_checkpoints(keys, registers) else None
+
+
+async def _take_up_keys(store: Store, log: ExchangeLog, keys: Keys, current: Current) -> None:
+    """Enters new key files. Another gateway that enters the same at the same time is waited for."""
+    for _ in range(ATTEMPTS):
+        try:
+            await take_up(store, log, keys, current.holding.registers)
+        except KeysOutOfDate as error:
+            logger.error("keys_out_of_date", what=str(error))
+            raise
+        except Moved:
+            pass
+        else:
+            break
+        await current.refresh()
+    await current.refresh()
 
 
 async def _note(edge: Edge, kind: str) -> None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from gateway.catalogue import services_of
 from gateway.errors import LogUnavailable
-from gateway.identity import Directory
+from gateway.identity import LEEWAY, TOKEN_SECONDS, Directory, TokenKey
 from gateway.model import Outage, Service
 from gateway.policy import Judge, PolicySet
 from gateway.registers import Record, Registers, outages_of, read_rows
@@ -41,10 +41,20 @@ class Holding:
 
 
 class Current:
-    """Keeps `holding` up to date: at once with this gateway's own changes, within a poll with others'."""
+    """Keeps `holding` up to date: at once with this gateway's own changes, within a poll with others'.
 
-    def __init__(self, store: Store, *, changed: Callable[[Holding], None]) -> None:
+    `accept` raises where this gateway must not go on with what the registers now say.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        changed: Callable[[Holding], None],
+        accept: Callable[[Registers], None] = lambda _: None,
+    ) -> None:
         self._store = store
+        self._accept = accept
         self._changed = changed
         self._refreshing = asyncio.Lock()
         self._catching: asyncio.Task[None] | None = None
@@ -67,12 +77,13 @@ class Current:
                 return known
             kinds = {kind for kind, _, _ in rows}
             registers = (known.registers if known else Registers()).with_rows(rows, revision)
+            self._accept(registers)
             judge, digest = (known.judge, known.policy_digest) if known else (None, "")
             if judge is None or "policies" in kinds:
                 judge, digest = _judge(registers)
             services = known.services if known and "connector" not in kinds else _services(registers)
             agencies = frozenset(a.id for a in registers.agencies.values() if a.status == "active")
-            directory = Directory(registers.clients, registers.operators, agencies)
+            directory = Directory(registers.clients, registers.operators, agencies, token_keys(registers))
             self._holding = Holding(registers, services, directory, judge, digest)
             self._changed(self._holding)
             return self._holding
@@ -119,6 +130,14 @@ def _judge(registers: Registers) -> tuple[Judge, str]:
         raise LookupError("the database holds no policy set: run `linkage init` first")
     policies = PolicySet.from_json(record["document"])
     return Judge(policies), policies.digest
+
+
+def token_keys(registers: Registers) -> dict[str, TokenKey]:
+    """The keys that signed access tokens which may still be about; a key that was replaced lasts as long as they do."""
+    record = registers.record("key", "token")
+    held = list(record["keys"]) if record is not None else []
+    ends = [datetime.fromisoformat(key["from"]).timestamp() + TOKEN_SECONDS + LEEWAY for key in held[1:]]
+    return {key["kid"]: TokenKey(key["public"], end) for key, end in zip(held, [*ends, None], strict=False)}
 
 
 def _services(registers: Registers) -> dict[str, Service]:

@@ -17,7 +17,7 @@ import contextlib
 import hmac
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ from gateway.model import Caller, Operator, Receipt, Service, now, timestamp
 from gateway.policy import PolicySet
 from gateway.questions import mistakes, read_object
 from gateway.registers import FORMS, Act, Book, Form, Record, perform, record_digest
-from gateway.store import REGISTERS, AlreadyUsed, Once, PutRegister, Store
+from gateway.store import REGISTERS, AlreadyUsed, ForgetMonths, Once, PutRegister, Store
 
 FRESH_SECONDS = 300
 ATTEMPTS = 8
@@ -73,12 +73,15 @@ class Done:
 class Governance:
     """The path of every act."""
 
-    def __init__(self, current: Current, store: Store, log: ExchangeLog, keys: Keys, *, audience: str) -> None:
+    def __init__(
+        self, current: Current, store: Store, log: ExchangeLog, keys: Keys, *, audience: str, retention_months: int
+    ) -> None:
         self._current = current
         self._store = store
         self._log = log
         self._audience = audience
-        self._nonce_key = keys.derive("nonce")
+        self._nonce_keys = keys.derive_all("nonce")
+        self._retention_months = retention_months
         self._one_at_a_time = asyncio.Lock()
 
     async def act(self, caller: Caller, text: str) -> Done:
@@ -96,7 +99,7 @@ class Governance:
             signed = self._verify(text, caller, holding)  # 1
             form = _read(signed)  # 2
             time_text = timestamp(now())
-            book = _book(holding, signed)
+            book = replace(_book(holding, signed), retention_months=self._retention_months)
             record = perform(Act(signed.name, form, signed.operator, time_text), book)  # 3
             try:
                 done = await self._record(signed, record, holding)  # 4
@@ -158,10 +161,14 @@ class Governance:
             },
             content={"signed": signed.jws, "key_id": signed.key_id},
         )
-        digest = hmac.digest(self._nonce_key, f"{signed.operator.id}\0{signed.nonce}".encode(), "sha256")
+        used, until = f"{signed.operator.id}\0{signed.nonce}".encode(), int(time.time()) + 2 * FRESH_SECONDS
         appended = await self._store.append(
             [entry],
-            [PutRegister(record["kind"], record["id"], record), Once(digest, int(time.time()) + 2 * FRESH_SECONDS)],
+            [
+                PutRegister(record["kind"], record["id"], record),
+                *(Once(hmac.digest(key, used, "sha256"), until) for key in self._nonce_keys),
+                *_forgotten(signed.name, record),
+            ],
             {REGISTERS: holding.registers.revision},
         )
         receipt = Receipt(self._log.origin, appended.entries[0].hex(), appended.indexes[0])
@@ -222,6 +229,11 @@ def _digests(signed: Signed, record: Record) -> dict[str, Any]:
     if signed.name == "policies.approve":
         return {"old_digest": record["replaced"], "new_digest": record["digest"]}
     return {}
+
+
+def _forgotten(act: str, record: Record) -> list[ForgetMonths]:
+    """What goes with the act that forgets: the months' keys, in the same transaction."""
+    return [ForgetMonths(record["forgotten"])] if act == "log.forget.approve" else []
 
 
 def _record_digests(*records: Record) -> dict[str, str]:

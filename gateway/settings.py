@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     witnesses_demanded: bool = Field(
         False, description="Give proofs only with as many cosignatures as are wanted; without, they say how many."
     )
+    log_retention_months: int = Field(
+        120, ge=1, le=1200, description="How long the log's contents are kept at least, in months after their own."
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The process's own log.")
 
     @field_validator(*_LISTS, mode="before")

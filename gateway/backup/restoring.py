@@ -23,12 +23,12 @@ from cryptography.exceptions import InvalidTag
 
 from gateway.backup.manifest import TABLES, BadBackup, Manifest
 from gateway.backup.rows import read_rows, tables
-from gateway.backup.taking import pseudonym_check, read_backup
+from gateway.backup.taking import pseudonym_checks, read_backup
 from gateway.backup.witnessed import Seen, largest
 from gateway.exchangelog import ExchangeLog
 from gateway.exchangelog.checkpoints import sign_checkpoint
 from gateway.exchangelog.tree import Tree
-from gateway.exchangelog.vault import Vault, month_of
+from gateway.exchangelog.vault import UnknownMaster, Vault, month_of
 from gateway.keys import Keys
 from gateway.model import now
 from gateway.settings import Settings
@@ -80,7 +80,7 @@ def log_key(manifest: Manifest, keys: Keys) -> VerifierKey:
     own = Signer(manifest.origin, keys.log_key()).verifier
     if str(own) != manifest.vkey:
         raise BadBackup("log.jwk is not the key that signed this log: restore the key files of then first")
-    if pseudonym_check(keys) != manifest.pseudonym_check:
+    if manifest.pseudonym_check not in pseudonym_checks(keys):
         raise BadBackup("pseudonym.key is not the one of then: nobody in this log would be found again")
     return own
 
@@ -140,7 +140,7 @@ def _proved(connection: Connection, manifest: Manifest, key: VerifierKey, keys: 
     """Step 4; the report of a log that holds as far as it goes. NotProved otherwise."""
     try:
         report = verify_state(connection, key, keys.master)
-    except InvalidTag:
+    except (InvalidTag, UnknownMaster):
         raise BadBackup("master.key does not open its months' keys: restore the key files of then first") from None
     (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
     if size != manifest.size:

@@ -56,7 +56,12 @@ def take_backup(settings: Settings, folder: Path) -> Manifest:
 
 def pseudonym_check(keys: Keys) -> str:
     """What tells one pseudonym key from another, and nothing of either."""
-    return keys.derive("backup/check").hex()
+    return pseudonym_checks(keys)[0]
+
+
+def pseudonym_checks(keys: Keys) -> list[str]:
+    """Of the pseudonym key in use, and of those before: a backup may be from their time."""
+    return [key.hex() for key in keys.derive_all("backup/check")]
 
 
 def read_backup(folder: Path) -> Manifest:

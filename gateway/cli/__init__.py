@@ -23,10 +23,12 @@ from gateway.cli import (
     connector_probe,
     connectors,
     consents,
+    gateway_keys,
     key_files,
     local,
     log,
     log_export,
+    log_forgetting,
     notices,
     onboarding,
     outages,
@@ -58,6 +60,7 @@ app.command()(local.doctor)
 app.command()(local.demo)
 app.command("apply")(onboarding.apply)
 app.command("exchange")(questions.exchange)
+key_files.app.command("rotate")(gateway_keys.rotate)
 app.add_typer(key_files.app, name="keys")
 for _name in ("agency", "group", "client", "officer", "operator", "purpose"):
     app.add_typer(getattr(registers, _name), name=_name)
@@ -74,6 +77,7 @@ app.add_typer(policies.app, name="policy")
 log.app.command("export")(log_export.export)
 log.app.command("cases")(log_export.cases)
 log.app.command("verify")(verification.verify_log)
+log.app.command("forget")(log_forgetting.forget)
 app.add_typer(consents.app, name="consent")
 app.add_typer(reports.app, name="report")
 app.add_typer(rights.app, name="rights")

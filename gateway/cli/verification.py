@@ -111,19 +111,25 @@ def verify_log(
 def _verify_database(
     screen: Screen, state_dir: Path | None, seen_file: Path | None, vkey: str | None, tree_only: bool
 ) -> None:
+    from cryptography.exceptions import InvalidTag
+
     from gateway.exchangelog.checkpoints import latest_in
+    from gateway.exchangelog.vault import UnknownMaster
     from gateway.keys import Keys
     from gateway.store.connection import Connection
     from gateway.tlog.note import Signer
-    from gateway.verification.database import verify_database
+    from gateway.verification.database import keys_in, verify_database
+    from gateway.verification.keys import followed, signer_of
     from gateway.verification.remote import Seen
 
     settings = read_settings(state_dir=state_dir)
     keys = Keys.load(settings.keys)
-    key = _one(vkey) if vkey else Signer(settings.origin, keys.log_key()).verifier
-    before = _seen(seen_file, key)
+    before = _seen(seen_file)
     connection = Connection(settings.database, read_only=True)
     try:
+        history = keys_in(connection, settings.origin)
+        own = Signer(settings.origin, keys.log_key()).verifier
+        key = _known(before, _one(vkey) if vkey else None, history) or own
         report = verify_database(
             connection,
             key,
@@ -131,17 +137,22 @@ def _verify_database(
             seen=before.checkpoint if before else None,
         )
         latest = latest_in(connection)
+    except (InvalidTag, UnknownMaster):
+        raise Refused(
+            "master.key ไม่ใช่กุญแจที่ห่อกุญแจรายเดือนของบันทึกนี้",
+            "master.key is another than the one that wraps this log's monthly keys",
+        ) from None
     finally:
         connection.close()
     if report.good and seen_file is not None and latest is not None:
-        Seen(key, latest.note).write(seen_file)
+        Seen(signer_of(latest.note, followed(history, key)), latest.note).write(seen_file)
     _tell(screen, report, {"log": key.name})
 
 
 def _verify_remote(
     screen: Screen, url: str, seen_file: Path | None, vkey: str | None, witness: list[str] | None, wanted: int
 ) -> None:
-    from gateway.verification.remote import NotServed, verify_tiles
+    from gateway.verification.remote import NotServed, key_history, verify_tiles
 
     if not url.startswith(("http://", "https://")):
         raise WrongUse("--from เป็น URL ของเกตเวย์", "--from takes a gateway's URL")
@@ -156,15 +167,15 @@ def _verify_remote(
                 raise NotServed(f"{path} is answered with {response.status_code}")
             return response.content
 
-        first = _seen(seen_file, None)
+        first = _seen(seen_file)
         try:
-            key = _one(vkey) if vkey else first.key if first else parse_key(fetch("vkey").decode())
+            given = _one(vkey) if vkey else None
+            key = _known(first, given, key_history(fetch)) or parse_key(fetch("vkey").decode())
         except NotServed as error:
             raise Refused("ติดต่อบันทึกไม่ได้", str(error)) from None
         except (NoteError, UnicodeDecodeError):
             raise Refused("กุญแจตรวจสอบที่ได้รับใช้ไม่ได้", "the log serves no verifier key") from None
-        before = _seen(seen_file, key)
-        report, now = verify_tiles(fetch, key, before, _several(witness), wanted=wanted)
+        report, now = verify_tiles(fetch, key, first, _several(witness), wanted=wanted)
     if vkey is None and first is None:
         report.notes.append(f"the key is the log's own word, taken this first time: ask elsewhere whether it is {key}")
     if now is not None and seen_file is not None:
@@ -172,7 +183,19 @@ def _verify_remote(
     _tell(screen, report, {"log": key.name})
 
 
-def _seen(file: Path | None, key: VerifierKey | None) -> Any:
+def _known(seen: Any, given: VerifierKey | None, history: object) -> VerifierKey | None:
+    """The key to begin with: the one seen before, which must lead to the one given; None where there is neither."""
+    from gateway.verification.keys import followed
+
+    if seen is not None and given is not None and given not in followed(history, seen.key):
+        raise Refused(
+            "กุญแจของบันทึกไม่ใช่กุญแจเดิมที่เคยตรวจ",
+            f"the log's key is another than the one seen before, and does not follow from it: {seen.key.name}",
+        )
+    return seen.key if seen is not None else given
+
+
+def _seen(file: Path | None) -> Any:
     from gateway.verification.remote import Seen
 
     if file is None:
@@ -183,10 +206,6 @@ def _seen(file: Path | None, key: VerifierKey | None) -> Any:
             _ = found.checkpoint
     except NoteError as error:
         raise Refused(f"ไฟล์ {file} ใช้ไม่ได้", f"{file}: {error}") from None
-    if found is not None and key is not None and found.key != key:
-        raise Refused(
-            "กุญแจของบันทึกไม่ใช่กุญแจเดิมที่เคยตรวจ", f"the log's key is another than the one in {file}: {found.key.name}"
-        )
     return found
 
 

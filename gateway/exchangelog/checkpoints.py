@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.errors import GatewayError, LogUnavailable
+from gateway.errors import GatewayError, LogUnavailable, Moved
 from gateway.exchangelog.tree import LogDamaged, Tree
 from gateway.keys import Keys
 from gateway.observe import Metrics, logger
@@ -42,7 +42,8 @@ class Checkpoints:
     """One gateway's part in signing and keeping checkpoints.
 
     `witnesses`: the verifier keys of those whose cosignatures count. `wanted`: how many a checkpoint should
-    have; `demanded`: a proof is given only with that many.
+    have; `demanded`: a proof is given only with that many. `standing`: the revisions on which this gateway's key is
+    the log's (`unless`), or None where another has taken its place.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Checkpoints:
         witnesses: Sequence[VerifierKey] = (),
         wanted: int = 0,
         demanded: bool = False,
+        standing: Callable[[], Mapping[str, int] | None] = dict,
     ) -> None:
         self._store = store
+        self._standing = standing
         self._signer = Signer(origin, keys.log_key())
         self._metrics = metrics
         self._witnesses = [name_of(key) for key in witnesses]
@@ -71,17 +74,20 @@ class Checkpoints:
         return self._signer.verifier
 
     async def sign(self) -> Signed | None:
-        """Signs the log as it is now; None where nothing was added, or another gateway was faster.
+        """Signs the log as it is now; None where nothing was added, another was faster, or our key is not the log's.
 
         LogDamaged where the last checkpoint is no longer the beginning of the log; LogUnavailable.
         """
-        found = await self._store.read(_unsigned)
+        standing = self._standing()
+        found = await self._store.read(_unsigned) if standing is not None else None
         if found is None:
             return None
         signed = sign_checkpoint(self._signer, *found)
         try:
-            await self._store.append([], [PutCheckpoint(signed.size, signed.root, signed.note, int(time.time()))])
-        except Outdated:
+            await self._store.append(
+                [], [PutCheckpoint(signed.size, signed.root, signed.note, int(time.time()))], standing
+            )
+        except (Outdated, Moved):
             return None
         return signed
 

@@ -1,4 +1,4 @@
-"""What is swept behind the append: what has expired, and checkpoints that are closer together than anyone needs.
+"""What is swept behind the append: what has expired or is forgotten, and checkpoints closer together than anyone needs.
 
 Kept of the checkpoints are: every one of the last week; before that, one an hour for ninety days; before that, one
 a day (UTC) for ever; and the newest always. Of an hour's or a day's, the one with the most cosignatures, the later
@@ -12,6 +12,9 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import orjson
+
+from gateway.keys.masters import next_month
 from gateway.model import bangkok_day, now
 from gateway.store import Connection
 
@@ -73,10 +76,28 @@ class Housekeeping:
 def _expire(connection: Connection, moment: int) -> bool:
     """Digests of what may be used once and could not be used any more; counters of days that are over."""
     day = (bangkok_day(now()) - timedelta(days=2)).isoformat()
-    more = False
+    more = _forgotten(connection)
     for statement, before in (
         ("DELETE FROM once WHERE digest IN (SELECT digest FROM once WHERE expires < ? LIMIT ?) RETURNING 1", moment),
         ("DELETE FROM quotas WHERE (key, day) IN (SELECT key, day FROM quotas WHERE day < ? LIMIT ?) RETURNING 1", day),
     ):
         more |= len(connection.rows(statement, (before, SLICE))) == SLICE
     return more
+
+
+def _forgotten(connection: Connection) -> bool:
+    """The search projection's oldest rows, where they are of months that are forgotten."""
+    rows = connection.rows("SELECT body FROM registers WHERE kind = 'log' AND id = 'contents'")
+    through = orjson.loads(rows[0][0])["forgotten"] if rows else None
+    if through is None:
+        return False
+    oldest = connection.rows("SELECT exchange, opened_at FROM exchanges ORDER BY opened_idx LIMIT ?", (SLICE,))
+    gone = [(exchange,) for exchange, opened_at in oldest if opened_at[:7] <= through]
+    if gone:
+        connection.begin()
+        connection.many("DELETE FROM exchanges WHERE exchange = ?", gone)
+        end = next_month(through)
+        for table, column in (("exchange_hours", "hour"), ("exchange_days", "day"), ("exchange_times", "day")):
+            connection.run(f"DELETE FROM {table} WHERE {column} < ?", (f"{end}-01",))  # noqa: S608 - the names are ours
+        connection.commit()
+    return len(gone) == SLICE

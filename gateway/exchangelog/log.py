@@ -2,7 +2,8 @@
 
 Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.withheld`, `exchange.interrupted`,
 `exchange.refused`, `consent.given`, `consent.paused`, `consent.resumed`, `consent.withdrawn`, `consent.search`,
-`act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`, `log.continued`.
+`act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`, `log.continued`,
+`key.changed`, `month.forgotten`.
 """
 
 from __future__ import annotations

@@ -1,19 +1,19 @@
 """The log's monthly content keys: made when a month begins, wrapped by the master key, kept in the database.
 
-Destroying a month's row forgets that month's contents, in every copy of the database too, as the master key
-is in none of them; the 32-byte entries, and every proof about them, stay as they are.
+To forget a month is to destroy its rows here and to step the master key past it (`gateway.keys.masters`): then
+that month's contents open in no copy of the database, however old. The 32-byte entries, and every proof about
+them, stay as they are.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import datetime
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.store import Connection, PutMonth, Store
-
-_NONCE = 12
+from gateway.errors import LogUnavailable
+from gateway.keys import Masters
+from gateway.store import Connection, DropWraps, PutMonth, Store
 
 
 def month_of(moment: datetime) -> str:
@@ -21,35 +21,91 @@ def month_of(moment: datetime) -> str:
     return f"{moment.year:04d}-{moment.month:02d}"
 
 
+class UnknownMaster(Exception):
+    """A month's key is there, wrapped by a master key that is not at hand."""
+
+
 class Vault:
     """Opens and makes monthly keys. Safe to call from any thread once a month is prepared."""
 
-    def __init__(self, master: bytes) -> None:
-        self._master = AESGCM(master)
+    def __init__(self, masters: Masters) -> None:
+        self._masters = masters
         self._keys: dict[str, AESGCM] = {}
 
     async def prepare(self, store: Store, month: str) -> AESGCM:
         """The month's key, made and stored if it is the first to ask. LogUnavailable if that cannot be."""
         if month not in self._keys:
             await store.append([], [self.fresh(month)])
-            await store.read(lambda connection: self.open(connection, month))
+            try:
+                await store.read(lambda connection: self.open(connection, month))
+            except UnknownMaster:
+                raise LogUnavailable(
+                    "the month's key is wrapped by a master key that this gateway does not hold",
+                    "กุญแจของเดือนนี้ห่อด้วยกุญแจหลักที่เกตเวย์นี้ไม่มี",
+                    retry_after=60,
+                ) from None
         return self._keys[month]
 
     def fresh(self, month: str) -> PutMonth:
         """A new key for the month, as a change; it is the month's only if the month has none by then."""
-        nonce = os.urandom(_NONCE)
-        return PutMonth(month, nonce + self._master.encrypt(nonce, AESGCM.generate_key(256), month.encode()))
+        return PutMonth(month, *self._masters.wrap(month, AESGCM.generate_key(256)), first=True)
 
     def known(self, month: str) -> AESGCM | None:
         """The month's key if it is at hand."""
         return self._keys.get(month)
 
     def open(self, connection: Connection, month: str) -> AESGCM | None:
-        """The month's key from the database; None where it was destroyed."""
+        """The month's key from the database; None where it was destroyed. UnknownMaster, or cryptography's InvalidTag
+        where the master key is another.
+        """
         if month not in self._keys:
-            rows = connection.rows("SELECT wrapped FROM log_months WHERE month = ?", (month,))
-            if not rows:
+            key = self._unwrapped(connection, month)
+            if key is None:
                 return None
-            wrapped = bytes(rows[0][0])
-            self._keys[month] = AESGCM(self._master.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], month.encode()))
+            self._keys[month] = AESGCM(key)
         return self._keys[month]
+
+    @property
+    def oldest(self) -> str:
+        """The oldest month that the master key can open."""
+        return self._masters.oldest
+
+    def forget(self, through: str) -> bool:
+        """Lets go of every month up to `through` and steps the master key past them. False where that was done."""
+        for month in [month for month in self._keys if month <= through]:
+            del self._keys[month]
+        return self._masters.forget(through)
+
+    async def rewrap(self, store: Store) -> int:
+        """Every month wrapped by the master key in use; how many were not.
+
+        Rows of an earlier master key go once that is no longer held here. LogUnavailable.
+        """
+
+        def read(connection: Connection) -> list[PutMonth]:
+            rows = connection.rows(
+                "SELECT month, MAX(CASE WHEN kid = ? THEN 1 ELSE 0 END) FROM month_keys GROUP BY month",
+                (self._masters.kid,),
+            )
+            found = []
+            for month, wrapped_by_it in rows:
+                key = None if wrapped_by_it else self._unwrapped(connection, month)
+                if key is not None:
+                    found.append(PutMonth(month, *self._masters.wrap(month, key)))
+            return found
+
+        fresh = await store.read(read)
+        last = [DropWraps(self._masters.kid)] if len(self._masters.kids) == 1 else []
+        if fresh or last:
+            await store.append([], [*fresh, *last])
+        return len(fresh)
+
+    def _unwrapped(self, connection: Connection, month: str) -> bytes | None:
+        rows = connection.rows("SELECT kid, wrapped FROM month_keys WHERE month = ?", (month,))
+        if not rows or month < self._masters.oldest:
+            return None
+        for kid, wrapped in rows:
+            key = self._masters.unwrap(month, kid, bytes(wrapped))
+            if key is not None:
+                return key
+        raise UnknownMaster(f"the key of {month} is wrapped by another master key")

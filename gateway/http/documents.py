@@ -236,6 +236,21 @@ class ProvedEntry(Document):
     groups: dict[str, GroupBody] | None
 
 
+class LogKey(Document):
+    """One verifier key of the log. `from_entry`: the entry that took it up; it signed every checkpoint after."""
+
+    vkey: str
+    from_entry: int | None
+    succession: str | None = Field(description="The statement of the key before (JWS); null for the first.")
+
+
+class LogKeys(Document):
+    """The log's verifier keys, the first one first."""
+
+    log: str
+    keys: list[LogKey]
+
+
 class ProofBody(Document):
     """That an exchange's entries are in the log: to be checked with nothing but the log's verifier key."""
 
@@ -243,6 +258,7 @@ class ProofBody(Document):
     exchange_id: str
     vkey: str
     entries: list[ProvedEntry]
+    keys: list[LogKey] | None = Field(None, description="Where the log has had more than one key: all of them.")
 
 
 class ServiceList(Document):

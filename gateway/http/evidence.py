@@ -15,6 +15,7 @@ from gateway.http.edge import Edge
 from gateway.http.reading import form_of
 from gateway.http.records import ExchangeId, record_search
 from gateway.http.responses import BODY, LOG, SCOPE, Responses, problems, takes
+from gateway.http.transparency import proof_document
 from gateway.model import now, timestamp
 from gateway.reports.evidence import (
     FORMAT,
@@ -55,7 +56,7 @@ def routes(edge: Edge) -> APIRouter:
             "format": FORMAT,
             "made_at": timestamp(now()),
             "made_by": caller.id,
-            "exchange": await edge.published.proof(exchange_id, found["entries"]),
+            "exchange": await proof_document(edge, exchange_id, found["entries"]),
             "agreement": agreement_acts(acts, decided["legal"]["agreement"]),
             "policies": policy_acts(acts, decided["legal"]["policy_digest"]),
             "acts": await edge.published.proved([act["index"] for act in acts]),

@@ -15,6 +15,7 @@ from gateway.http.documents import OAuthProblem, TokenBody
 from gateway.http.edge import Edge
 from gateway.http.reading import FORM, address_of, body_of, presented
 from gateway.http.responses import LOG, answers, problems
+from gateway.keyhistory import published_jwks
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -98,7 +99,7 @@ def routes(edge: Edge) -> APIRouter:
     @router.get("/.well-known/jwks.json", responses=_DOCUMENT)
     async def jwks(_: Request) -> Response:
         """The public keys that tokens and answers are signed with (RFC 7517)."""
-        return JSONResponse(edge.keys.public_jwks())
+        return JSONResponse({"keys": published_jwks(edge.keys, edge.current.holding.registers)})
 
     return router
 

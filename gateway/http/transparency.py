@@ -5,18 +5,20 @@ Tiles and bundles never change, so that anyone may keep them; a checkpoint is as
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import NotFound
-from gateway.http.documents import ProofBody
+from gateway.http.documents import LogKeys, ProofBody
 from gateway.http.edge import Edge
 from gateway.http.json import Json
 from gateway.http.records import ExchangeId, record_reading
 from gateway.http.responses import LOG, TOKEN, Responses, answers, problems
+from gateway.keyhistory import verifier_keys
 from gateway.model import Caller
 from gateway.tlog.tiles import TileError, parse_path
 
@@ -53,7 +55,17 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def vkey(_: Request) -> Response:
         """The key that checkpoints verify with. Whoever checks pins it, and asks for it elsewhere too."""
-        return Response(f"{edge.checkpoints.verifier}\n", 200, {"cache-control": "no-cache"}, _TEXT)
+        history = _history(edge)
+        return Response(f"{history[-1]['vkey']}\n", 200, {"cache-control": "no-cache"}, _TEXT)
+
+    @router.get(
+        "/log/keys",
+        tags=["log"],
+        responses=answers(LogKeys, "The log's verifier keys") | problems(),
+    )
+    async def keys(_: Request) -> Response:
+        """Every verifier key that the log has had, the first one first, each vouched for by the one before."""
+        return Json({"log": edge.log.origin, "keys": _history(edge)})
 
     @router.get(
         "/log/tile/{path:path}",
@@ -84,9 +96,21 @@ def routes(edge: Edge) -> APIRouter:
             raise NotFound("no exchange of this id", "ไม่พบรายการแลกเปลี่ยนตามรหัสนี้")
         if _audits(caller):
             await record_reading(edge, caller, exchange_id)
-        return Json(await edge.published.proof(exchange_id, found["entries"]))
+        return Json(await proof_document(edge, exchange_id, found["entries"]))
 
     return router
+
+
+async def proof_document(edge: Edge, exchange: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An exchange's proof, with all of the log's keys where it has had more than one."""
+    document, history = await edge.published.proof(exchange, entries), _history(edge)
+    return {**document, "keys": history} if len(history) > 1 else document
+
+
+def _history(edge: Edge) -> list[dict[str, Any]]:
+    return verifier_keys(edge.log.origin, edge.current.holding.registers) or [
+        {"vkey": str(edge.checkpoints.verifier), "from_entry": None, "succession": None}
+    ]
 
 
 def _audits(caller: Caller) -> bool:

@@ -8,8 +8,8 @@ tokens      issuing and checking
 
 from __future__ import annotations
 
-from gateway.identity.directory import Directory
+from gateway.identity.directory import Directory, TokenKey
 from gateway.identity.sender import Presented
-from gateway.identity.tokens import TOKEN_SECONDS, Identity, used_before
+from gateway.identity.tokens import LEEWAY, TOKEN_SECONDS, Identity, used_before
 
-__all__ = ["TOKEN_SECONDS", "Directory", "Identity", "Presented", "used_before"]
+__all__ = ["LEEWAY", "TOKEN_SECONDS", "Directory", "Identity", "Presented", "TokenKey", "used_before"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -20,12 +20,21 @@ ROLE_SCOPES = {
 
 
 @dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A public key that signs, or signed, access tokens: taken until `until` (epoch seconds; None: it is in use)."""
+
+    jwk: Mapping[str, Any]
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
-    """The registers' part that tokens rest on."""
+    """The registers' part that tokens rest on. `token_keys`: of every gateway on the database."""
 
     clients: Mapping[str, Client]
     operators: Mapping[str, Operator]
     active_agencies: frozenset[str]
+    token_keys: Mapping[str, TokenKey] = field(default_factory=dict)
 
     def holder(self, name: str) -> Client | Operator | None:
         """The client or operator of this id."""

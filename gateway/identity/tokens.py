@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 from joserfc import jwt
 from joserfc.errors import JoseError
+from joserfc.jwk import Key
 from joserfc.util import urlsafe_b64decode
 
 from gateway.errors import BoundToken, HolderNotAccepted, InsufficientScope, InvalidDpopProof, InvalidToken, OAuthError
@@ -55,7 +56,7 @@ class Identity:
         self._store = store
         self._key = import_key(keys.token)
         self._kid = keys.token["kid"]
-        self._replay_key = keys.derive("replay")
+        self._replay_keys = keys.derive_all("replay")
         self._checked: dict[str, _Checked] = {}
 
     # -- the token endpoint -------------------------------------------------------------------------------
@@ -73,8 +74,8 @@ class Identity:
             raise OAuthError("invalid_scope", "a scope is asked for that this client may not have")
         binding, proof = self._binding(holder, sender)
         try:
-            digest = hmac.digest(self._replay_key, f"{holder.id}\0{claims['jti']}".encode(), "sha256")
-            used = [Once(digest, int(claims["exp"]) + LEEWAY)]
+            mark, until = f"{holder.id}\0{claims['jti']}".encode(), int(claims["exp"]) + LEEWAY
+            used = [Once(hmac.digest(key, mark, "sha256"), until) for key in self._replay_keys]
             await self._store.append([], [*used, *([Once(proof.digest, proof.expires)] if proof else ())])
         except AlreadyUsed:
             raise OAuthError("invalid_client", "the assertion, or its DPoP proof, was used before") from None
@@ -168,7 +169,7 @@ class Identity:
                 "send Authorization: Bearer (or DPoP) and an access token",
                 "ต้องส่ง Authorization: Bearer (หรือ DPoP) พร้อมโทเคน",
             )
-        checked = self._checked.get(token) or self._check(token)
+        checked = self._checked.get(token) or self._check(token, directory)
         claims = checked.claims
         if claims["exp"] <= time.time():
             self._checked.pop(token, None)
@@ -204,12 +205,12 @@ class Identity:
         except AlreadyUsed:
             raise used_before() from None
 
-    def _check(self, token: str) -> _Checked:
+    def _check(self, token: str, directory: Directory) -> _Checked:
         if len(token) > _LONGEST_TOKEN:
             raise InvalidToken
         try:
-            decoded = jwt.decode(token, self._key, algorithms=["ES256"])
-        except (JoseError, ValueError, TypeError, RecursionError):
+            decoded = jwt.decode(token, self._key_of(token, directory), algorithms=["ES256"])
+        except (JoseError, ValueError, TypeError, KeyError, RecursionError):
             raise InvalidToken("the access token is not one of this gateway's", "โทเคนไม่ได้ออกโดยเกตเวย์นี้") from None
         claims = decoded.claims
         if (
@@ -222,6 +223,14 @@ class Identity:
             self._checked.clear()
         self._checked[token] = checked = _Checked(claims, Binding.of(claims), access_token_hash(token))
         return checked
+
+    def _key_of(self, token: str, directory: Directory) -> Key:
+        """Our own key, or the one that another gateway has taken up already or that we had until just now."""
+        kid = orjson.loads(urlsafe_b64decode(token.partition(".")[0].encode()))["kid"]
+        other = directory.token_keys.get(kid) if kid != self._kid else None
+        if other is None or (other.until is not None and other.until <= time.time()):
+            return self._key
+        return import_key(dict(other.jwk))
 
 
 def used_before() -> InvalidDpopProof:

@@ -24,12 +24,16 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """What an act is judged on: the registers, and the services offered or (for a registration) proposed."""
+    """What an act is judged on: the registers, and the services offered or (for a registration) proposed.
+
+    `retention_months`: how long the log's contents are kept at least.
+    """
 
     registers: Registers
     services: Mapping[str, Service]
     proposed: tuple[Service, ...] = ()
     proposed_digest: str = ""
+    retention_months: int = 0
 
 
 F = TypeVar("F", bound=Form)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.registers import agreement_acts, connector_acts, narrowing, party_acts, policy_acts, rights_acts
+from gateway.registers import agreement_acts, connector_acts, log_acts, narrowing, party_acts, policy_acts, rights_acts
 from gateway.registers.acting import Act, Book
 from gateway.registers.snapshot import Record
 
@@ -58,6 +58,8 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "agreement.revoke": agreement_acts.revoke_agreement,
     "policies.propose": policy_acts.propose_policies,
     "policies.approve": policy_acts.approve_policies,
+    "log.forget.propose": log_acts.propose_forgetting,
+    "log.forget.approve": log_acts.approve_forgetting,
     "rights.add": rights_acts.add_request,
     "rights.answer": rights_acts.close_request,
     "rights.reject": rights_acts.close_request,

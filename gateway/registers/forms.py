@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 
 from gateway.keys import import_key
 from gateway.registers.agreement_forms import ApproveAgreement, NarrowAgreement, ProposeAgreement, RefuseAgreement
+from gateway.registers.log_forms import ApproveForgetting, ProposeForgetting
 from gateway.registers.rights_forms import (
     AcknowledgeNotice,
     AddRightsRequest,
@@ -323,6 +324,8 @@ FORMS: dict[str, type[Form]] = {
     "agreement.revoke": Named,
     "policies.propose": ProposePolicies,
     "policies.approve": ApprovePolicies,
+    "log.forget.propose": ProposeForgetting,
+    "log.forget.approve": ApproveForgetting,
     "rights.add": AddRightsRequest,
     "rights.answer": AnswerRightsRequest,
     "rights.reject": RejectRightsRequest,

@@ -21,6 +21,7 @@ Record = dict[str, Any]
 KINDS = (
     *("agency", "group", "client", "officer", "operator", "purpose", "connector", "agreement", "policies", "rights"),
     "reminder",
+    *("key", "log"),
 )
 
 

@@ -21,6 +21,8 @@ from gateway.store.changes import (
     Change,
     CloseExchange,
     Draft,
+    DropWraps,
+    ForgetMonths,
     Once,
     OpenExchange,
     Outdated,
@@ -34,6 +36,7 @@ from gateway.store.changes import (
     consent_scope,
 )
 from gateway.store.connection import Connection
+from gateway.store.months import Months
 
 MOST_ACTS = 500
 """Of a record's acts so many are named in it, the latest; the log has them all."""
@@ -63,7 +66,7 @@ class Batch:
     log: list[tuple[int, bytes, str, bytes]] = field(default_factory=list)
     registers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     consents: dict[str, PutConsent] = field(default_factory=dict)
-    months: list[tuple[str, bytes]] = field(default_factory=list)
+    months: Months = field(default_factory=Months)
     once: list[tuple[bytes, int]] = field(default_factory=list)
     opened: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     closed: list[tuple[str]] = field(default_factory=list)
@@ -88,6 +91,7 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
     scopes.update(consent_scope(change.id) for change in changes if isinstance(change, PutConsent))
     keys = {(change.key, change.day) for change in changes if isinstance(change, Reserve)}
     digests = {change.digest for change in changes if isinstance(change, Once)}
+    months = {change.month for change in changes if isinstance(change, PutMonth)}
     closing = {change.exchange for change in changes if isinstance(change, CloseExchange)}
     quotas: dict[tuple[str, date], int] = dict.fromkeys(keys, 0)
     for key, day, used in _among(connection, "key, day, used", "quotas", "key", {key for key, _ in keys}):
@@ -102,6 +106,7 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
         quotas=quotas,
         used={bytes(row[0]) for row in _among(connection, "digest", "once", "digest", digests)},
         open={row[0] for row in _among(connection, "exchange", "open_exchanges", "exchange", closing)},
+        months=Months.load(connection, months),
         signed=_largest_signed(connection) if any(isinstance(change, PutCheckpoint) for change in changes) else -1,
     )
 
@@ -163,10 +168,7 @@ def write(connection: Connection, batch: Batch) -> None:
             "ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
             [(c.id, c.revision, c.subject, c.consumer, c.code, c.sealed) for c in batch.consents.values()],
         )
-    if batch.months:
-        connection.many(
-            "INSERT INTO log_months (month, wrapped) VALUES (?, ?) ON CONFLICT (month) DO NOTHING", batch.months
-        )
+    batch.months.write(connection)
     if batch.once:
         connection.many("INSERT INTO once (digest, expires) VALUES (?, ?)", batch.once)
     if batch.checkpoints:
@@ -275,8 +277,8 @@ def _apply(batch: Batch, changes: Sequence[Change], bodies: Mapping[tuple[str, s
                 batch.checkpoints.append((size, root, note, signed_at))
             case PutCosignature(size, witness, line):
                 batch.cosignatures.append((size, witness, line))
-            case PutMonth(month, wrapped):
-                batch.months.append((month, wrapped))
+            case PutMonth() | DropWraps() | ForgetMonths():
+                batch.months.take(change)
             case PutConsent(name, revision):
                 batch.revisions[consent_scope(name)] = revision
                 batch.moved.add(consent_scope(name))

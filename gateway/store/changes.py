@@ -35,10 +35,29 @@ class PutRegister:
 
 @dataclass(frozen=True, slots=True)
 class PutMonth:
-    """Stores a month's wrapped content key, unless that month has one."""
+    """Stores a month's content key as the master key `kid` wraps it, unless it is there wrapped by that.
+
+    `first`: a key just drawn, which counts only where the month has none yet.
+    """
 
     month: str
+    kid: str
     wrapped: bytes = field(repr=False)
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropWraps:
+    """Of every month that the master key `kid` wraps, takes away what earlier ones had wrapped."""
+
+    kid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetMonths:
+    """Takes away the content keys of every month up to `through`."""
+
+    through: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +135,17 @@ def consent_scope(consent: str) -> str:
 
 
 Change = (
-    PutConsent | PutRegister | PutMonth | Reserve | Once | OpenExchange | CloseExchange | PutCheckpoint | PutCosignature
+    PutConsent
+    | PutRegister
+    | PutMonth
+    | DropWraps
+    | ForgetMonths
+    | Reserve
+    | Once
+    | OpenExchange
+    | CloseExchange
+    | PutCheckpoint
+    | PutCosignature
 )
 
 

@@ -47,7 +47,19 @@ log_months = Table(
     Column("month", String(7), primary_key=True),
     Column("wrapped", LargeBinary, nullable=False),
 )
-"""Each month's content key, wrapped by the master key, which is not in the database."""
+"""What `month_keys` took the place of; not read or written any more."""
+
+month_keys = Table(
+    "month_keys",
+    metadata,
+    Column("month", String(7), primary_key=True),
+    Column("kid", String(16), primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+"""Each month's content key, wrapped by the master key `kid`, which is not in the database.
+
+A month has one key; it stands here more than once only while one master key takes another's place.
+"""
 
 revisions = Table(
     "revisions",

@@ -6,6 +6,7 @@ changed, invented or forged one is found without the registers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -24,25 +25,40 @@ class BadAct(Exception):
     """An act is not what its operator signed, or not signed by a key that counted then."""
 
 
-class Operators:
-    """Which operators there are, and which of their keys count, act by act."""
+class UnknownKey(BadAct):
+    """An act is signed with a key that is not known to have been its operator's."""
 
-    def __init__(self) -> None:
+
+class Operators:
+    """Which operators there are, and which of their keys count, act by act.
+
+    `registered`: operator -> kid -> the keys that the registers name now. They count for acts after months that were
+    forgotten, where the acts that enrolled an operator can no longer be read.
+    """
+
+    def __init__(self, registered: Mapping[str, Mapping[str, dict[str, Any]]] | None = None) -> None:
+        self._registered = registered or {}
         self._keys: dict[str, dict[str, dict[str, Any]]] = {}
         self._suspended: set[str] = set()
         self._founded = False
 
-    def take(self, parties: dict[str, Any], legal: dict[str, Any], content: dict[str, Any]) -> None:
-        """The next act's groups, checked and then taken into account. BadAct where it does not hold."""
+    def take(
+        self, parties: dict[str, Any], legal: dict[str, Any], content: dict[str, Any], *, forgotten: bool = False
+    ) -> None:
+        """The next act's groups, checked and then taken into account. BadAct where it does not hold.
+
+        `forgotten`: acts before it are among what nobody can read.
+        """
         operator, signed = parties.get("operator"), content.get("signed")
         if not isinstance(operator, str) or not isinstance(signed, str):
             raise BadAct("the act names no operator or has no signature")
         header, claimed = _parts(signed)
         founding = claimed.get("act") == "found" and not self._founded
         keys = {key["kid"]: key for key in claimed.get("keys", [])} if founding else self._keys.get(operator, {})
-        key = keys.get(str(header.get("kid")))
+        kid = str(header.get("kid"))
+        key = keys.get(kid) or (self._registered.get(operator, {}).get(kid) if forgotten else None)
         if key is None or operator in self._suspended:
-            raise BadAct("the key that signed the act was not this operator's then")
+            raise UnknownKey("the key that signed the act was not this operator's then")
         payload = _verified(signed, header, key)
         if payload.get("operator") != operator or payload.get("act") != legal.get("act"):
             raise BadAct("the entry says something else than the act that was signed")

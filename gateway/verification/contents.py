@@ -5,9 +5,11 @@ and each exchange's one end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gateway.exchangelog.entry import OpenedEntry
-from gateway.verification.acts import BadAct, Operators
+from gateway.keys import BadSuccession, read_succession
+from gateway.verification.acts import BadAct, Operators, UnknownKey
 from gateway.verification.findings import Report
 from gateway.verification.records import Records
 
@@ -17,10 +19,12 @@ _CLOSING = ("exchange.released", "exchange.failed", "exchange.withheld", "exchan
 class Contents:
     """Takes the entries of a log one by one and reports what does not fit with what came before."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, registered: Mapping[str, Mapping[str, dict[str, Any]]] | None = None) -> None:
         self._report = report
-        self._operators = Operators()
+        self._operators = Operators(registered)
         self._records = Records(report)
+        self._log_keys: dict[str, dict[str, Any]] = {}
+        self._current_keys: dict[str, str] = {}
         self._counters: dict[str, tuple[int, str]] = {}
         self._open: dict[str, int] = {}
         self._closed: set[str] = set()
@@ -42,6 +46,8 @@ class Contents:
             self._act(index, opened)
         elif kind == "agreement.reminded":
             self._reminder(index, opened)
+        elif kind == "key.changed":
+            self._keys(index, opened)
         elif kind == "exchange.decided":
             if exchange in self._open or exchange in self._closed:
                 self._report.fault(f"entry {index}", f"{exchange} was decided before")
@@ -59,12 +65,15 @@ class Contents:
 
     def _act(self, index: int, opened: OpenedEntry) -> None:
         self._records.take(index, opened.group("legal"))
-        if self._forgotten:
-            self._report.count("acts after forgotten months")
-            return
+        groups = (opened.group(name) for name in ("parties", "legal", "content"))
         try:
-            self._operators.take(opened.group("parties"), opened.group("legal"), opened.group("content"))
+            self._operators.take(*groups, forgotten=self._forgotten > 0)
             self._report.count("signatures")
+        except UnknownKey as unknown:
+            if self._forgotten:  # by a key that was revoked since, of an operator whose enrolment cannot be read
+                self._report.count("signatures by keys that nobody can read of")
+            else:
+                self._report.fault(f"entry {index}", str(unknown))
         except BadAct as bad:
             self._report.fault(f"entry {index}", str(bad))
 
@@ -74,6 +83,31 @@ class Contents:
         if any(not name.startswith("reminder/") for name in legal.get("record_digests", {})):
             self._report.fault(f"entry {index}", "a reminder changed another record")
         self._records.take(index, legal)
+
+    def _keys(self, index: int, opened: OpenedEntry) -> None:
+        """New keys, each vouched for by the log's key of that time; the first ones vouch for themselves."""
+        legal = opened.group("legal")
+        if any(not name.startswith("key/") for name in legal.get("record_digests", {})):
+            self._report.fault(f"entry {index}", "a change of keys changed another record")
+        self._records.take(index, legal)
+        changed = opened.group("content").get("keys", [])
+        for key in changed:
+            try:
+                if key["succession"] is None:
+                    if self._current_keys.get(key["key"]) is not None:
+                        raise BadSuccession("a key took another's place and nothing says so")
+                elif self._log_keys or not self._forgotten:
+                    said = read_succession(key["succession"], self._log_keys)
+                    if (said.kind, said.kid, said.public) != (key["key"], key["kid"], key["public"]):
+                        raise BadSuccession("the statement about a key is about another")
+                    if said.previous != self._current_keys.get(key["key"], said.previous):
+                        raise BadSuccession("the key does not follow the one that was in use")
+            except BadSuccession as bad:
+                self._report.fault(f"entry {index}", str(bad))
+            self._current_keys[key["key"]] = key["kid"]
+            if key["key"] == "log":
+                self._log_keys[key["kid"]] = key["public"]
+            self._report.count("keys")
 
     def _counter(self, index: int, opened: OpenedEntry) -> None:
         if b'"counter"' not in opened.contents["subject"]:

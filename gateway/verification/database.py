@@ -2,8 +2,8 @@
 
     1 every entry is there, in order, and is what its 32 bytes commit to
     2 every tile is made of these entries
-    3 every retained checkpoint is signed by the log's key and has the root of these entries, so that each is the
-      beginning of the next
+    3 every retained checkpoint is signed by the log's key of that time and has the root of these entries, so that
+      each is the beginning of the next
     4 what the entries say: acts signed by keys that counted then, counters without gaps, exchanges ended once
     5 the registers are what these acts left
 
@@ -12,14 +12,19 @@ It reads one consistent state (a single transaction) and writes nothing; the gat
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
+
 from gateway.exchangelog.entry import BrokenEntry, open_entry
 from gateway.exchangelog.vault import Vault
+from gateway.keyhistory import history_of
+from gateway.keys import Masters
 from gateway.store import Connection
 from gateway.tlog.checkpoint import Checkpoint, open_checkpoint
 from gateway.tlog.merkle import Range, leaf_hash, leaf_hashes, perfect_root
@@ -27,23 +32,24 @@ from gateway.tlog.note import NoteError, VerifierKey
 from gateway.tlog.tiles import HASH, HEIGHT, WIDTH, split
 from gateway.verification.contents import Contents
 from gateway.verification.findings import Report
+from gateway.verification.keys import KeysInForce, in_force
 
 PAGE = 2048
 
 
 def verify_database(
-    connection: Connection, key: VerifierKey, master: bytes | None, *, seen: Checkpoint | None = None
+    connection: Connection, key: VerifierKey, master: Masters | None, *, seen: Checkpoint | None = None
 ) -> Report:
-    """Checks a log against itself, `key`, and a checkpoint `seen` earlier.
+    """Checks a log against itself, `key` (any that it had), and a checkpoint `seen` earlier.
 
-    `master`: the 32-byte master key; without it the entries stay closed and only the tree is checked.
+    `master`: the master keys; without them the entries stay closed and only the tree is checked.
     """
     with connection.one_state():
         return verify_state(connection, key, master, seen=seen)
 
 
 def verify_state(
-    connection: Connection, key: VerifierKey, master: bytes | None, *, seen: Checkpoint | None = None
+    connection: Connection, key: VerifierKey, master: Masters | None, *, seen: Checkpoint | None = None
 ) -> Report:
     """The same of what a transaction that is already open sees: a restored log, before it counts."""
     report = Report()
@@ -67,9 +73,9 @@ def _walk(
 ) -> None:
     """One pass over the entries: the tree first for a page, then what it says."""
     (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
-    tree = _Tree(connection, key, seen, report)
-    contents = Contents(report)
-    months = _Months(connection, report)
+    tree = _Tree(connection, _keys_in_force(connection, key, report), seen, report)
+    contents = Contents(report, _operators(connection))
+    months = _Months(connection, vault.oldest if vault is not None else "", report)
     hashing = opening = 0.0
     for rows in _paged(connection, "log_entries", "idx, entry, month, sealed", "idx"):
         started = time.perf_counter()
@@ -117,9 +123,11 @@ class _Months:
     So no single entry can be made to look forgotten. Months overlap by one, as gateways' clocks do.
     """
 
-    def __init__(self, connection: Connection, report: Report) -> None:
+    def __init__(self, connection: Connection, oldest: str, report: Report) -> None:
+        """`oldest`: the oldest month that the master key can open; an old copy may still list earlier ones."""
         self._report = report
-        kept = [row[0] for row in connection.rows("SELECT month FROM log_months ORDER BY month")]
+        rows = connection.rows("SELECT DISTINCT month FROM month_keys WHERE month >= ? ORDER BY month", (oldest,))
+        kept = [row[0] for row in rows]
         self._oldest = kept[0] if kept else "9999-12"
         self._newest = ""
         self._forgotten: Counter[str] = Counter()
@@ -145,6 +153,22 @@ def _month_before(month: str) -> str:
     return f"{year - 1:04d}-12" if number == 1 else f"{year:04d}-{number - 1:02d}"
 
 
+def keys_in(connection: Connection, origin: str) -> list[dict[str, Any]]:
+    """The log's keys as the database lists them, to be followed from one that is known; none that cannot be read."""
+    rows = connection.rows("SELECT body FROM registers WHERE kind = 'key' AND id = 'log'")
+    try:
+        return history_of(origin, orjson.loads(rows[0][0])) if rows else []
+    except (ValueError, KeyError, TypeError, IndexError, NoteError):
+        return [{"vkey": "", "from_entry": -1, "succession": None}]
+
+
+def _keys_in_force(connection: Connection, key: VerifierKey, report: Report) -> KeysInForce:
+    found = in_force(keys_in(connection, key.name), key)
+    if found is None:
+        report.fault("register key/log", "the log's keys do not follow from each other, or the known one is not there")
+    return found or KeysInForce([(-1, key)])
+
+
 def _counters(connection: Connection) -> dict[str, tuple[int, str]]:
     rows = connection.rows("SELECT subject, count, previous FROM counters")
     return {bytes(subject).hex(): (count, bytes(previous).hex()) for subject, count, previous in rows}
@@ -154,6 +178,15 @@ def _open_exchanges(connection: Connection) -> frozenset[str]:
     return frozenset(row[0] for row in connection.rows("SELECT exchange FROM open_exchanges"))
 
 
+def _operators(connection: Connection) -> dict[str, dict[str, dict[str, Any]]]:
+    """The keys of every operator as the registers name them; a record that cannot be read has none."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, body in connection.rows("SELECT id, body FROM registers WHERE kind = 'operator'"):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            found[name] = {key["kid"]: key for key in orjson.loads(body)["keys"]}
+    return found
+
+
 def _records(connection: Connection) -> list[Any]:
     return connection.rows("SELECT kind, id, body FROM registers ORDER BY kind, id")
 
@@ -161,9 +194,9 @@ def _records(connection: Connection) -> list[Any]:
 class _Tree:
     """The tree of the entries as they come, against tiles and checkpoints."""
 
-    def __init__(self, connection: Connection, key: VerifierKey, seen: Checkpoint | None, report: Report) -> None:
+    def __init__(self, connection: Connection, keys: KeysInForce, seen: Checkpoint | None, report: Report) -> None:
         self._connection = connection
-        self._key = key
+        self._keys = keys
         self._seen = seen
         self._report = report
         self._range = Range()
@@ -207,8 +240,9 @@ class _Tree:
 
     def _check_signature(self, size: int, root: bytes, note: str) -> None:
         self._report.count("checkpoints")
+        key = self._keys.of(size)
         try:
-            if open_checkpoint(note, self._key)[0] != Checkpoint(self._key.name, size, root):
+            if open_checkpoint(note, key)[0] != Checkpoint(key.name, size, root):
                 self._report.fault(f"checkpoint {size}", "the signed note says something else than the row")
         except NoteError as error:
             self._report.fault(f"checkpoint {size}", str(error))

@@ -19,6 +19,7 @@ from gateway.tlog.merkle import ProofError
 from gateway.tlog.note import NoteError, VerifierKey
 from gateway.tlog.proof import check_proof, parse_proof
 from gateway.verification.findings import Report
+from gateway.verification.keys import followed, signer_of
 
 _HEX = re.compile("[0-9a-f]{64}", re.ASCII)
 
@@ -50,6 +51,7 @@ def verify_document(
 ) -> Report:
     """Checks a document that `read_document` gave. `key` must come from elsewhere than the document."""
     report = Report()
+    keys = followed(document.get("keys"), key)
     kinds: list[str] = []
     last = -1
     for shown in document["entries"]:
@@ -58,7 +60,7 @@ def verify_document(
         if shown["index"] <= last:
             report.fault(place, "the entries are not in the log's order")
         last = shown["index"]
-        check_entry(shown, key, witnesses, wanted, report)
+        check_entry(shown, keys, witnesses, wanted, report)
         if shown["groups"] is None:
             report.notes.append(f"{place}: its contents are forgotten; only its place in the log is shown")
             continue
@@ -74,7 +76,11 @@ def verify_document(
 
 
 def check_entry(
-    shown: dict[str, Any], key: VerifierKey, witnesses: Sequence[VerifierKey], wanted: int, report: Report
+    shown: dict[str, Any],
+    keys: Sequence[VerifierKey],
+    witnesses: Sequence[VerifierKey],
+    wanted: int,
+    report: Report,
 ) -> None:
     """One entry as a document shows it: that its groups are its own, and that it is in the log."""
     place, entry = f"entry {shown['index']}", bytes.fromhex(shown["entry"])
@@ -84,6 +90,7 @@ def check_entry(
             report.fault(place, "the groups are not what the entry commits to")
     try:
         proof = parse_proof(shown["proof"])
+        key = signer_of(proof.checkpoint, keys)
         checkpoint, cosigned = check_proof(proof, entry, key, witnesses, wanted=wanted)
     except (NoteError, ProofError) as error:
         report.fault(place, str(error))

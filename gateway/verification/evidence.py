@@ -37,6 +37,7 @@ from gateway.verification.document import (
     verify_document,
 )
 from gateway.verification.findings import Report
+from gateway.verification.keys import followed
 
 _GROUPS = ("public", "parties", "legal", "content")
 
@@ -53,9 +54,9 @@ def verify_evidence(
     page, evidence, export = _parts(data)
     document = read_document(orjson.dumps(evidence["exchange"]))
     report = verify_document(document, key, witnesses, wanted=wanted)
-    exchange = str(document["exchange_id"])
-    _check_export(page, export, exchange, key, witnesses, wanted, report)
-    acts = _check_acts(evidence, key, witnesses, wanted, report)
+    exchange, keys = str(document["exchange_id"]), followed(document.get("keys"), key)
+    _check_export(page, export, exchange, keys, witnesses, wanted, report)
+    acts = _check_acts(evidence, keys, witnesses, wanted, report)
     first = document["entries"][0]
     if first["groups"] is not None:
         legal = group_of(first, "legal")
@@ -105,12 +106,12 @@ def _check_export(
     page: bytes,
     export: dict[str, Any],
     exchange: str,
-    key: VerifierKey,
+    keys: Sequence[VerifierKey],
     witnesses: Sequence[VerifierKey],
     wanted: int,
     report: Report,
 ) -> None:
-    check_entry(export, key, witnesses, wanted, report)
+    check_entry(export, keys, witnesses, wanted, report)
     report.count("entries")
     content = group_of(export, "content")
     if group_of(export, "public").get("kind") != "audit.search" or content.get("exchange") != exchange:
@@ -122,13 +123,13 @@ def _check_export(
 
 
 def _check_acts(
-    evidence: dict[str, Any], key: VerifierKey, witnesses: Sequence[VerifierKey], wanted: int, report: Report
+    evidence: dict[str, Any], keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey], wanted: int, report: Report
 ) -> list[dict[str, Any]]:
     """The acts, opened, after a look at each: proof, commitments, signature, in the log's order."""
     operators, acts, last = Operators(), list[dict[str, Any]](), -1
     for act in evidence["acts"]:
         place, own = f"entry {act['index']}", Report()
-        check_entry(act, key, witnesses, wanted, own)
+        check_entry(act, keys, witnesses, wanted, own)
         report.findings += own.findings
         report.count("entries")
         if act["index"] <= last:

@@ -19,9 +19,10 @@ import orjson
 
 from gateway.tlog.checkpoint import Checkpoint, open_checkpoint
 from gateway.tlog.merkle import EMPTY_ROOT, Range, leaf_hashes, perfect_root
-from gateway.tlog.note import NoteError, VerifierKey, parse_key
+from gateway.tlog.note import NoteError, VerifierKey, parse_key, parse_note
 from gateway.tlog.tiles import HEIGHT, WIDTH, Tile, TileError, split, unbundle
 from gateway.verification.findings import Report
+from gateway.verification.keys import followed, signer_of
 
 Fetch = Callable[[str], bytes]
 """A path below the log's prefix -> its bytes; NotServed where the log does not give it."""
@@ -74,6 +75,7 @@ def verify_tiles(
     report = Report()
     try:
         note = fetch("checkpoint").decode()
+        key = _signer(fetch, note, key)
         checkpoint, cosigned = open_checkpoint(note, key, witnesses, wanted=wanted)
     except (NoteError, NotServed, UnicodeDecodeError) as error:
         report.fault("checkpoint", str(error) if not isinstance(error, UnicodeDecodeError) else "not a signed note")
@@ -86,6 +88,21 @@ def verify_tiles(
     with contextlib.suppress(NotServed, TileError):
         _walk(fetch, checkpoint, before, report)
     return report, Seen(key, note) if report.good else None
+
+
+def _signer(fetch: Fetch, note: str, known: VerifierKey) -> VerifierKey:
+    """The key that signed, where it is `known` or follows from it by the log's own statements."""
+    if any(known.signed(signature) for signature in parse_note(note).signatures):
+        return known
+    return signer_of(note, followed(key_history(fetch), known))
+
+
+def key_history(fetch: Fetch) -> object:
+    """What the log says of its keys; nothing where it does not."""
+    try:
+        return orjson.loads(fetch("keys"))["keys"]
+    except (NotServed, ValueError, KeyError, TypeError):
+        return []
 
 
 def _walk(fetch: Fetch, checkpoint: Checkpoint, before: Checkpoint | None, report: Report) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from gateway.backup.rows import tables
 from gateway.exchangelog.checkpoints import sign_checkpoint
-from gateway.keys import Keys, new_key, write_key
+from gateway.keys import Keys, Master, new_key, write_key
 from gateway.store import Connection
 from gateway.tlog.note import Signer
 from tests.cli.conftest import Ran, run_linkage
@@ -159,7 +159,7 @@ def test_other_keys_than_those_of_then(desk: Path) -> None:
 
 
 def test_another_master_key(desk: Path) -> None:
-    (desk / "keys" / "master.key").write_bytes(b"m" * 32)
+    Master.new(desk / "keys" / "master.key").write()
     refused(desk, "master.key")
 
 

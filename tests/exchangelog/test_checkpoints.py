@@ -145,7 +145,7 @@ async def test_a_forgotten_month_keeps_its_place(book: Any) -> None:
     exchange = await book.decide()
     await checkpoints.sign()
     connection = Connection(book.url)
-    connection.run("DELETE FROM log_months")
+    connection.run("DELETE FROM month_keys")
     connection.close()
     document = await Published(book.store, checkpoints, Vault(book.keys.master)).proof(exchange, [{"index": 0}])
     assert document["entries"][0]["groups"] is None

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.exchangelog.housekeeping import DAY, HOUR, Housekeeping
 from gateway.model import bangkok_day, now
-from gateway.store import AlreadyUsed, Connection, Once, Reserve
+from gateway.store import AlreadyUsed, Connection, Once, PutRegister, Reserve
 from tests.exchangelog.conftest import Book
 
 
@@ -73,4 +73,25 @@ async def test_the_newest_checkpoint_stays_however_old(book: Book) -> None:
     )
     swept(book, 10**9)
     assert connection.rows("SELECT size FROM checkpoints ORDER BY size") == [(6,), (7,)]
+    connection.close()
+
+
+async def test_what_the_search_knew_of_forgotten_months_goes(book: Book) -> None:
+    connection = Connection(book.url)
+    for month in ("2024-11", "2024-12", "2025-01"):
+        for place in range(600 if month == "2024-12" else 3):
+            index = int(month[:4] + month[5:]) * 1000 + place
+            connection.run(
+                "INSERT INTO exchanges (exchange, opened_idx, opened_at, subject, outcome, line, body)"
+                " VALUES (?, ?, ?, ?, 'released', 1, '{}')",
+                (f"ex_{month}-{place}", index, f"{month}-28T00:00:00.000Z", b"s" * 32),
+            )
+        connection.run("INSERT INTO exchange_hours (hour, first_idx, last_idx) VALUES (?, 1, 2)", (f"{month}-28T00",))
+    swept(book, 10**9)
+    assert connection.rows("SELECT COUNT(*) FROM exchanges") == [(606,)]
+    record = PutRegister("log", "contents", {"forgotten": "2024-12"})
+    await book.store.append([], [record])
+    assert swept(book, 10**9) == 2
+    assert connection.rows("SELECT MIN(opened_at), COUNT(*) FROM exchanges") == [("2025-01-28T00:00:00.000Z", 3)]
+    assert connection.rows("SELECT hour FROM exchange_hours") == [("2025-01-28T00",)]
     connection.close()

@@ -180,7 +180,7 @@ async def test_a_forgotten_month_is_gone_for_whoever_opens_the_log_anew_and_the_
     exchange = await book.decide()
     await book.close(exchange)
     before = await book.log.entries(0, 10)
-    change(book.url, "DELETE FROM log_months")
+    change(book.url, "DELETE FROM month_keys")
     if book.url.startswith("sqlite"):
         book.store.close()
     later = book.again("gateway-2")

@@ -106,6 +106,8 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("agreement.revoke", "", {"id": "active", "reason": "x"}, DOPA),
     ("agreement.narrow", "", {**FEWER, "id": "to-suspend"}, DOPA | CITY),
     ("agreement.narrow", "of a group", {**FEWER, "id": "of-cities"}, DOPA),
+    ("log.forget.propose", "", {"month": "2015-07", "reason": "past its retention"}, ADMINS),
+    ("log.forget.approve", "", {"month": "2015-06"}, {"admin-2"}),
     ("rights.add", "", {**REQUEST, "id": "r-new"}, DOPA | {"dpo"}),
     ("rights.answer", "", {"id": "r-open", "answer": "a copy was sent"}, DOPA | {"dpo"}),
     ("rights.reject", "", {"id": "r-open", "ground": "no record is held"}, DOPA | {"dpo"}),
@@ -141,6 +143,7 @@ def town() -> Town:
     town.act("dpo", "rights.add", {**REQUEST, "id": "r-open"})
     wrong = {"agency": "city-a", "right": "correction", "service": "dopa.person.v1"}
     town.act("city-1", "rights.add", {**REQUEST, **wrong, "id": "r-wrong"})
+    town.act("admin", "log.forget.propose", {"month": "2015-06", "reason": "past its retention"})
     return town
 
 

@@ -172,7 +172,7 @@ async def test_a_draft_that_cannot_be_sealed_fails_alone(store: Store) -> None:
 
 async def test_a_batch_that_the_database_refuses_leaves_nothing_at_all(store: Store) -> None:
     before = await entries_of(store)
-    refused = PutMonth("2026-11", None)  # type: ignore[arg-type]
+    refused = PutMonth("2026-11", "kid", None)  # type: ignore[arg-type]
     subject = b"s" * 32
     results = await in_one_batch(
         store,
@@ -183,7 +183,7 @@ async def test_a_batch_that_the_database_refuses_leaves_nothing_at_all(store: St
     assert [type(result) for result in results] == [LogUnavailable] * 3
     held = await entries_of(store)
     assert len(held) == len(before) + 1  # the gate's own, in the batch before
-    for table in ("registers", "revisions", "counters", "quotas", "once", "open_exchanges", "log_months"):
+    for table in ("registers", "revisions", "counters", "quotas", "once", "open_exchanges", "month_keys"):
         assert await store.read(lambda c, t=table: c.rows(f"SELECT * FROM {t}")) == [], table
     again = Note(subject=subject)
     await store.append([again], [Once(b"d" * 32, 99)], {REGISTERS: 0})

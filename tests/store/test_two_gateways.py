@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
@@ -13,6 +12,7 @@ import pytest
 
 from gateway.errors import Moved
 from gateway.exchangelog.vault import Vault
+from gateway.keys import Master, Masters
 from gateway.store import (
     REGISTERS,
     AlreadyClosed,
@@ -93,11 +93,11 @@ async def test_one_use_one_change_one_close(two: tuple[Store, Store]) -> None:
 
 
 async def test_both_begin_a_month_at_once_and_seal_with_one_key(two: tuple[Store, Store]) -> None:
-    master = os.urandom(32)
+    master = Masters([Master.new()])
     for month in ("2026-11", "2026-12", "2027-01"):
         vaults = Vault(master), Vault(master), Vault(master), Vault(master)
         keys = await asyncio.gather(*(vault.prepare(two[n % 2], month) for n, vault in enumerate(vaults)))
-        rows = await two[0].read(lambda c, m=month: c.rows("SELECT wrapped FROM log_months WHERE month = ?", (m,)))
+        rows = await two[0].read(lambda c, m=month: c.rows("SELECT wrapped FROM month_keys WHERE month = ?", (m,)))
         assert len(rows) == 1
         sealed = keys[0].encrypt(b"n" * 12, b"text", b"")
         assert all(key.decrypt(b"n" * 12, sealed, b"") == b"text" for key in keys)
