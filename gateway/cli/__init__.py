@@ -29,6 +29,8 @@ from gateway.cli import (
     log,
     log_export,
     log_forgetting,
+    log_reconcile,
+    log_summary,
     notices,
     onboarding,
     outages,
@@ -76,6 +78,8 @@ app.add_typer(agreements.app, name="agreement")
 app.add_typer(policies.app, name="policy")
 log.app.command("export")(log_export.export)
 log.app.command("cases")(log_export.cases)
+log.app.command("summary")(log_summary.summary)
+log.app.command("reconcile")(log_reconcile.reconcile)
 log.app.command("verify")(verification.verify_log)
 log.app.command("forget")(log_forgetting.forget)
 app.add_typer(consents.app, name="consent")

@@ -93,19 +93,21 @@ class AsyncGateway:
         """As `Gateway.search`."""
         return await self._run(self._session.search(criteria))
 
-    async def export(self, **criteria: Unpack[ExportFields]) -> AsyncIterator[Json]:
+    def export(self, **criteria: Unpack[ExportFields]) -> AsyncIterator[Json]:
         """As `Gateway.export`."""
-        response = await self._run(self._session.export(criteria))
-        lines = Lines()
-        try:
-            async for chunk in response.aiter_bytes():
-                for one in lines.take(chunk):
-                    yield one
-            lines.end()
-        except httpx.RequestError as error:
-            raise unreachable(error) from None
-        finally:
-            await response.aclose()
+        return self._stream(self._session.export(criteria))
+
+    def asked(self, body: Mapping[str, Any]) -> AsyncIterator[Json]:
+        """As `Gateway.asked`."""
+        return self._stream(self._session.asked(body))
+
+    async def known(self, body: Mapping[str, Any]) -> Json:
+        """As `Gateway.known`."""
+        return await self._run(self._session.known(body))
+
+    async def summary(self, **asked: str) -> Json:
+        """As `Gateway.summary`."""
+        return await self._run(self._session.summary(asked))
 
     async def evidence(self, exchange_id: str, reason: str) -> bytes:
         """As `Gateway.evidence`."""
@@ -182,6 +184,19 @@ class AsyncGateway:
     async def withdraw_by_code(self, code: str) -> Json:
         """As `Gateway.withdraw_by_code`."""
         return await self._run(self._session.by_code("withdraw", code))
+
+    async def _stream(self, flow: Flow[httpx.Response]) -> AsyncIterator[Json]:
+        response = await self._run(flow)
+        lines = Lines()
+        try:
+            async for chunk in response.aiter_bytes():
+                for one in lines.take(chunk):
+                    yield one
+            lines.end()
+        except httpx.RequestError as error:
+            raise unreachable(error) from None
+        finally:
+            await response.aclose()
 
     async def _run(self, flow: Flow[T]) -> T:
         step = resume(flow, None)

@@ -95,16 +95,19 @@ class Gateway:
 
     def export(self, **criteria: Unpack[ExportFields]) -> Iterator[Json]:
         """Every exchange that fits, one by one as they come. POST /v1/audit/exchanges/export"""
-        response = self._run(self._session.export(criteria))
-        lines = Lines()
-        try:
-            for chunk in response.iter_bytes():
-                yield from lines.take(chunk)
-            lines.end()
-        except httpx.RequestError as error:
-            raise unreachable(error) from None
-        finally:
-            response.close()
+        return self._stream(self._session.export(criteria))
+
+    def asked(self, body: Mapping[str, Any]) -> Iterator[Json]:
+        """Every exchange in which a source was asked, as they come. POST /v1/disclosures/asked"""
+        return self._stream(self._session.asked(body))
+
+    def known(self, body: Mapping[str, Any]) -> Json:
+        """Which of a source's exchanges the log has: {"known"}. POST /v1/disclosures/known"""
+        return self._run(self._session.known(body))
+
+    def summary(self, **asked: str) -> Json:
+        """A time of the log in numbers, for an auditor. GET /v1/audit/summary"""
+        return self._run(self._session.summary(asked))
 
     def evidence(self, exchange_id: str, reason: str) -> bytes:
         """Evidence of one exchange, one HTML file, for an auditor. POST /v1/audit/exchanges/{id}/evidence"""
@@ -184,6 +187,18 @@ class Gateway:
     def withdraw_by_code(self, code: str) -> Json:
         """Withdraws the consent of a printed receipt's code. POST /v1/consents/by-code/withdraw"""
         return self._run(self._session.by_code("withdraw", code))
+
+    def _stream(self, flow: Flow[httpx.Response]) -> Iterator[Json]:
+        response = self._run(flow)
+        lines = Lines()
+        try:
+            for chunk in response.iter_bytes():
+                yield from lines.take(chunk)
+            lines.end()
+        except httpx.RequestError as error:
+            raise unreachable(error) from None
+        finally:
+            response.close()
 
     def _run(self, flow: Flow[T]) -> T:
         step = resume(flow, None)

@@ -166,6 +166,19 @@ class Session:
         body = {_RENAMED.get(name, name): value for name, value in present(criteria, _EXPORT).items()}
         return (yield from self._send("audit", "POST", "/v1/audit/exchanges/export", body, stream=True))
 
+    def asked(self, body: Mapping[str, Any]) -> Flow[httpx.Response]:
+        """Every exchange in which a source was asked: a response to be read line by line, and closed."""
+        return (yield from self._send(ANY, "POST", "/v1/disclosures/asked", body, stream=True))
+
+    def known(self, body: Mapping[str, Any]) -> Flow[Json]:
+        """Which of a source's exchanges the log has."""
+        return _read((yield from self._send(ANY, "POST", "/v1/disclosures/known", body)))
+
+    def summary(self, asked: Mapping[str, str]) -> Flow[Json]:
+        """A time of the log in numbers."""
+        query = f"?{urlencode(asked)}" if asked else ""
+        return self._get("audit", path_of("v1", "audit", "summary") + query)
+
     def evidence(self, exchange_id: str, reason: str) -> Flow[bytes]:
         """Evidence of one exchange, as the bytes of one file."""
         path = path_of("v1", "audit", "exchanges", exchange_id, "evidence")

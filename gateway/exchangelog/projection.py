@@ -203,7 +203,7 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
         "line": tuple(named[name] for name in LINE),
         "case_reference": legal["case_reference"],
         "subject": bytes.fromhex(entry.group("subject")["pseudonym"]),
-        "reasons": _codes(content["reasons"]),
+        "reasons": _codes(content["reasons"] or ([content["outcome"]] if refused else [])),
         "body": {
             "term": legal["term"],
             "lawful_basis": legal["lawful_basis"],

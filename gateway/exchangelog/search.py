@@ -66,13 +66,13 @@ class ExchangeSearch:
 
     async def run(self, search: Search) -> tuple[list[dict[str, Any]], str | None]:
         """(exchanges, newest first; the cursor of the next page or None). Waits for the projection to catch up."""
-        await self._caught_up()
+        await self.caught_up()
         page, cursor = await self._page(search)
         return [_exchange(row) for row in page], cursor
 
     async def about(self, search: Search) -> tuple[list[dict[str, Any]], str | None]:
         """As `run`, each exchange with its `subject`: for those who may know that two are of the same person."""
-        await self._caught_up()
+        await self.caught_up()
         page, cursor = await self._page(search)
         return [_about(row) for row in page], cursor
 
@@ -88,7 +88,7 @@ class ExchangeSearch:
 
     async def counted_now(self, search: Search) -> tuple[int, Search]:
         """How many exchanges fit now, and the search of these alone whatever comes after."""
-        await self._caught_up()
+        await self.caught_up()
         first, last = await self._store.read(lambda c: bounds(c, search.since, search.until))
         upto = min(last, await self._store.read(_position))
         number = 0
@@ -112,7 +112,7 @@ class ExchangeSearch:
         """How many exchanges of one party (`consumer` or `source`) each agreement and purpose had, by outcome."""
         if column not in ("consumer", "source"):
             raise LookupError(column)
-        await self._caught_up()
+        await self.caught_up()
         statement = (
             "SELECT l.agreement, l.purpose, l.service, l.consumer, e.outcome, COUNT(*) "  # noqa: S608
             "FROM exchange_lines l CROSS JOIN exchanges e "
@@ -139,14 +139,14 @@ class ExchangeSearch:
 
     async def these(self, exchanges: list[str]) -> list[dict[str, Any]]:
         """Those of these ids that there are, in no order."""
-        await self._caught_up()
+        await self.caught_up()
         places = ", ".join("?" * len(exchanges)) or "NULL"
         statement = f"SELECT {_SHOWN} {_FROM} e.exchange IN ({places})"
         return [_exchange(row) for row in await self._store.read(lambda c: c.rows(statement, exchanges))]
 
     async def first_since(self, moment: str) -> int | None:
         """The index of the first exchange decided at `moment` (RFC 3339 UTC) or later; None where there is none."""
-        await self._caught_up()
+        await self.caught_up()
 
         def read(connection: Connection) -> int | None:
             first, _ = bounds(connection, moment, None)
@@ -163,7 +163,7 @@ class ExchangeSearch:
         cursor = f"{page[-1][-1]:x}" if len(rows) > search.limit else None
         return page, cursor
 
-    async def _caught_up(self) -> None:
+    async def caught_up(self) -> None:
         """Waits, a few seconds at most, until what was in the log when asked is in the projection."""
         size = await self._store.read(lambda c: c.rows("SELECT size FROM head WHERE id = 1")[0][0])
         deadline = asyncio.get_running_loop().time() + CATCH_UP_SECONDS

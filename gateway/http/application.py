@@ -37,6 +37,7 @@ from gateway.http import (
     report_documents,
     reports,
     responses,
+    summaries,
     transparency,
 )
 from gateway.http.drain import Drain
@@ -129,6 +130,7 @@ def routed(
         evidence,
         person_reports,
         reports,
+        summaries,
         notices,
         transparency,
         admin,

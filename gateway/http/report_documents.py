@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -55,6 +55,60 @@ class DisclosureList(Document):
 
     disclosures: list[dict[str, Any]]
     next_cursor: str | None
+
+
+class AskedRequest(Span):
+    """Of which source (for those who act for no agency) and service the exchanges are wanted."""
+
+    source: Name | None = None
+    service: Name | None = None
+
+
+class KnownRequest(Document):
+    """Exchanges to be looked up, as a source has them in its own list."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    source: Name | None = None
+    exchanges: list[Annotated[str, Field(pattern=r"^ex_[0-9a-z]{26}$")]] = Field(min_length=1, max_length=2000)
+
+
+class KnownExchange(Document):
+    """What a source is told of an exchange in which it was asked."""
+
+    exchange_id: str
+    service: str
+    decided_at: str
+    outcome: str
+    fault: str | None
+
+
+class KnownBody(Document):
+    """Those that the log has."""
+
+    known: list[KnownExchange]
+
+
+class SummaryBody(BaseModel):
+    """A time of the log in numbers. `basis` says of each how it is computed; `parameters` are the thresholds."""
+
+    from_: str = Field(alias="from")
+    to: str
+    only: dict[str, str]
+    exchanges: int
+    outcomes: dict[str, int]
+    by_consumer: list[dict[str, Any]]
+    by_source: list[dict[str, Any]]
+    by_service: list[dict[str, Any]]
+    by_purpose: list[dict[str, Any]]
+    by_day: list[dict[str, Any]]
+    by_reason: list[dict[str, Any]]
+    times: list[dict[str, Any]]
+    many_people: list[dict[str, Any]]
+    same_person: list[dict[str, Any]]
+    out_of_hours: list[dict[str, Any]]
+    refusals: list[dict[str, Any]]
+    parameters: dict[str, float]
+    basis: dict[str, dict[str, str]]
 
 
 class NoticeBody(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from starlette.requests import Request
 
-from gateway.errors import Denied, InsufficientScope, Reason
+from gateway.errors import Denied, InsufficientScope, MalformedRequest, Reason
 from gateway.exchangelog import Subject
 from gateway.http.edge import Edge
 from gateway.http.report_documents import BreachReport, Span
@@ -44,6 +44,18 @@ async def governing(edge: Edge, request: Request) -> Caller:
     if not caller.scopes & {"admin", "audit"}:
         raise scope_needed("admin or audit")
     return caller
+
+
+def source_of(caller: Caller, named: str | None) -> str:
+    """Whose exchanges as a source: a caller's own agency's; an auditor names one. Raises what stands against it."""
+    source = named or caller.agency
+    if not caller.agency and "audit" not in caller.scopes:
+        raise scope_needed("audit")
+    if caller.agency and caller.agency != source:
+        raise not_yours()
+    if not source:
+        raise MalformedRequest("name the source", "ต้องระบุ source")
+    return source
 
 
 class Times(TypedDict):

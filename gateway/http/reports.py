@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors import Denied, MalformedRequest, NotFound
+from gateway.errors import Denied, NotFound
 from gateway.exchangelog import Search
 from gateway.http.edge import Edge
 from gateway.http.json import Json
@@ -21,7 +21,7 @@ from gateway.http.report_documents import (
     ProposalsReport,
     RopaReport,
 )
-from gateway.http.reporting import governing, head_of, may_see, not_yours, record_report, scope_needed, span_of
+from gateway.http.reporting import governing, head_of, may_see, not_yours, record_report, source_of, span_of
 from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problems, takes
 from gateway.model import now, timestamp
 from gateway.registers import KINDS
@@ -45,13 +45,7 @@ def routes(edge: Edge) -> APIRouter:
         """A source's own register of who was given its data (Official Information Act; PDPA s.27)."""
         caller = await edge.caller(request)
         wanted = await form_of(request, edge.settings, DisclosureSearch)
-        source = wanted.source or caller.agency
-        if not caller.agency and "audit" not in caller.scopes:
-            raise scope_needed("audit")
-        if caller.agency and caller.agency != source:
-            raise not_yours()
-        if not source:
-            raise MalformedRequest("name the source", "ต้องระบุ source")
+        source = source_of(caller, wanted.source)
         equals = {"source": source, "outcome": "released"}
         equals |= {name: v for name in ("consumer", "service", "purpose") if (v := getattr(wanted, name)) is not None}
         await record_report(edge, caller, "disclosures", {**equals, **span_of(wanted)})
