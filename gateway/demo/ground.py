@@ -16,7 +16,7 @@ from typing import Final
 USUAL_PORT: Final = 8440
 HOST: Final = "127.0.0.1"
 _MARK: Final = ".linkage-demo"
-_OURS: Final = ("demo.json", "desk", "gateway", "logs", "sandbox")
+_OURS: Final = ("demo.json", "desk", "gateway", "logs", "sandbox", "witness")
 
 
 class CannotStart(Exception):
@@ -51,6 +51,11 @@ class Ground:
     def sandbox(self) -> Path:
         """What the sandbox agencies hold."""
         return self.folder / "sandbox"
+
+    @property
+    def witness(self) -> Path:
+        """The witness's own directory."""
+        return self.folder / "witness"
 
     @property
     def logs(self) -> Path:

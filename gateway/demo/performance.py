@@ -22,6 +22,7 @@ from gateway.demo.seeding import make_keys, register
 from gateway.demo.story import HOME, Story, read_story
 from gateway.demo.telling import Telling, failure
 from gateway.demo.walkthrough import Walk
+from gateway.demo.witnessing import start_witness
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -106,6 +107,8 @@ def _run(
     desk = Desk(command, ground.desk, url, telling)
     telling.stage("สร้างเกตเวย์ใหม่และกุญแจของทุกคน", "making a new gateway, and everyone's keys")
     made = desk.local("init", "--state-dir", str(ground.gateway), "--first-admin", story.administrator.id)
+    witnessed = start_witness(ground, desk, port, os.environ, HOME, stack)
+    os.environ.update(witnessed.settings)
     gateway = start_gateway(os.environ, HOME, ground.logs / "gateway.log")
     stack.callback(gateway.stop)
     desk.key_file("").parent.mkdir(mode=0o700)
@@ -117,7 +120,7 @@ def _run(
     wait_ready(gateway, url)
     register(story, desk, ground, sandboxes, telling)
     hand_out(story, desk, ground, url)
-    walk = Walk(story, desk, ground, url, sandboxes, telling)
+    walk = Walk(story, desk, ground, url, sandboxes, telling, witnessed)
     walk.walk()
     telling.result({"gateway_url": url, "demo_file": str(ground.handed_out), "steps": walk.results})
     telling.plain()

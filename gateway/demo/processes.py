@@ -139,12 +139,14 @@ class SandboxAgency:
             self._child = None
 
 
+def end_with_us(parent: int) -> str:
+    """Python that runs a `linkage` command which ends when `parent` does."""
+    return f"from gateway.demo.processes import end_with; end_with({parent}); from gateway.cli import main; main()"
+
+
 def start_gateway(environment: Mapping[str, str], home: Path, log: Path) -> Child:
     """`linkage serve` as a process; its settings are in the environment."""
-    serve = (
-        f"from gateway.demo.processes import end_with; end_with({os.getpid()}); from gateway.cli import main; main()"
-    )
-    return Child("linkage serve", ["-c", serve, "serve"], environment, home=home, log=log)
+    return Child("linkage serve", ["-c", end_with_us(os.getpid()), "serve"], environment, home=home, log=log)
 
 
 def wait_ready(gateway: Child, url: str) -> None:

@@ -16,6 +16,7 @@ from gateway.demo.ground import Ground
 from gateway.demo.processes import SandboxAgency
 from gateway.demo.story import Step, Story
 from gateway.demo.telling import Telling
+from gateway.demo.witnessing import Witnessed
 
 Json = dict[str, Any]
 
@@ -38,6 +39,7 @@ class Walk:
     url: str
     sandboxes: Mapping[str, SandboxAgency]
     telling: Telling
+    witnessed: Witnessed
     went_wrong: int = 0
     results: list[Json] = field(default_factory=list)
     asked: list[tuple[Step, str]] = field(default_factory=list)
@@ -125,6 +127,7 @@ class Walk:
             ],
         )
         self._show_one(auditor)
+        self._show_proof()
         self._search_citizen(auditor)
         self._search_bytes()
 
@@ -144,6 +147,22 @@ class Walk:
             }
         )
         self.telling.json(self.desk.give(auditor, "log", "show", self.asked[0][1])["contents"][0])
+
+    def _show_proof(self) -> None:
+        """The first question's own client fetches its proof, and checks it with nothing but the two verifier keys."""
+        self.telling.both(
+            {
+                "th": "หลักฐานของรายการนั้น ตรวจได้โดยไม่ต้องเชื่อมต่อ ด้วยกุญแจตรวจสอบของบันทึกและของพยานซึ่งเป็นโพรเซสต่างหาก",
+                "en": "Its proof, checked offline with the keys of the log and of its witness, another process.",
+            }
+        )
+        step, exchange_id = self.asked[0]
+        file, keys = self.ground.desk / "proof.json", self.witnessed
+        self.desk.give(step.client, "proof", "fetch", exchange_id, "--out", str(file))
+        verify = ["proof", "verify", str(file), "--vkey", keys.log, "--witness", keys.witness, "--witnesses", "1"]
+        report = self.desk.local(*verify)
+        self.telling.json({"good": report["good"], "notes": report["notes"]})
+        self._judged("the proof", [finding["what"] for finding in report["findings"]])
 
     def _search_citizen(self, auditor: str) -> None:
         self.telling.both(

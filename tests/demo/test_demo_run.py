@@ -20,9 +20,9 @@ from gateway.client import Gateway
 from gateway.keys import read_key
 
 LINKAGE = Path(sys.executable).with_name("linkage")
-STEPS = 25
-PROCESSES = 11
-"""The gateway, and ten agencies."""
+STEPS = 26
+PROCESSES = 12
+"""The gateway, ten agencies, and a witness."""
 
 
 def demo(*arguments: str, **more: str) -> subprocess.Popen[str]:
