@@ -4,6 +4,7 @@
 #   make test  make check     the tests; style, types and the layers
 #   make drill                backs up while serving, loses the database, restores, proves the log, goes on
 #   make bench                how fast it is here, beside others (ARGS=--help: how to choose)
+#   make bench-large          searching a log of ENTRIES=10000000; says first what disk and time it needs
 #   make bench-memory         what it holds in memory after EXCHANGES=100000 of them
 #   make sbom                 what the image carries, as CycloneDX, in sbom.cdx.json
 #   make licences             its licences, against the list of those that may be there
@@ -15,7 +16,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check drill bench bench-memory sbom licences audit check-deploy openapi lock clean
+.PHONY: help setup demo test check drill bench bench-large bench-memory sbom licences audit check-deploy openapi lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -75,6 +76,11 @@ bench: $(STAMP)
 	@$(BIN)/python -m bench.run $(ARGS)
 	@echo 'a judgement costs / หนึ่งการพิจารณาใช้เวลา'
 	@$(BIN)/python tests/policy/judge_cost.py
+	@echo 'the exchange log / บันทึกการแลกเปลี่ยนข้อมูล'
+	@$(BIN)/python -m bench.log
+
+bench-large: $(STAMP)
+	@$(BIN)/python -m bench.large $(if $(ENTRIES),--entries $(ENTRIES)) $(ARGS)
 
 bench-memory: $(STAMP)
 	@$(BIN)/python -m bench.memory $(EXCHANGES) $(ARGS)
