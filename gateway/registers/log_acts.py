@@ -36,7 +36,7 @@ def approve_forgetting(act: Act, book: Book) -> Record:
     pending = record["pending"]
     if pending is None or pending["through"] != form.month:
         raise Conflict("nobody has proposed to forget up to this month", "ไม่มีผู้เสนอให้ลบกุญแจถึงเดือนนี้")
-    require_someone_else(act, pending["proposed_by"], ("ask another administrator", "ให้ผู้ดูแลระบบอีกคนเป็นผู้อนุมัติ"))
+    require_someone_else(act, book, pending["proposed_by"], ("ask another administrator", "ให้ผู้ดูแลระบบอีกคนเป็นผู้อนุมัติ"))
     _require_past_retention(form.month, act.time, book.retention_months)
     return {
         **record,
