@@ -32,6 +32,7 @@ from gateway.http import (
     notices,
     oauth,
     person_reports,
+    record_documents,
     record_exports,
     records,
     report_documents,
@@ -47,7 +48,7 @@ from gateway.http.problems import Shield, from_framework, render
 from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
-_DOCUMENTS = (documents, governance_documents, consent_documents, report_documents)
+_DOCUMENTS = (documents, record_documents, governance_documents, consent_documents, report_documents)
 _OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/", "/log/", "/v1/consents/by-code/")
 _ASKS = {
     "post": {

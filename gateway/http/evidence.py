@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Conflict, NotFound
-from gateway.http.documents import EvidenceRequest
 from gateway.http.edge import Edge
 from gateway.http.reading import form_of
+from gateway.http.record_documents import EvidenceRequest
 from gateway.http.records import ExchangeId, record_search
 from gateway.http.responses import BODY, LOG, SCOPE, Responses, problems, takes
 from gateway.http.transparency import proof_document

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.errors import GatewayError, InvalidCitizenId
-from gateway.http.documents import ExportRequest
 from gateway.http.edge import Edge
 from gateway.http.reading import address_of, form_of
+from gateway.http.record_documents import ExportRequest
 from gateway.http.records import query_of, record_search
 from gateway.http.responses import BODY, LOG, SCOPE, Responses, problems, takes
 

@@ -10,19 +10,11 @@ from starlette.responses import Response
 
 from gateway.errors import GatewayError, InvalidCitizenId, MalformedRequest, NotFound
 from gateway.exchangelog import EQUALS, Search
-from gateway.http.documents import (
-    Criteria,
-    EntryList,
-    ExchangeBody,
-    ExchangeContents,
-    ExportRequest,
-    OneEntry,
-    SearchBody,
-    SearchRequest,
-)
+from gateway.http.documents import EntryList, ExchangeBody, ExchangeContents, OneEntry
 from gateway.http.edge import Edge
 from gateway.http.json import Json
 from gateway.http.reading import address_of, form_of
+from gateway.http.record_documents import Criteria, ExportRequest, SearchBody, SearchRequest
 from gateway.http.responses import BODY, LOG, SCOPE, TOKEN, answers, problems, takes
 from gateway.model import Caller, IdentifierKind, now, require_identifier, timestamp
 
