@@ -25,7 +25,7 @@ from gateway.store import Connection, Store
 from gateway.store.migrate import upgrade
 
 CHUNK = 20_000
-CONSUMERS, SOURCES, PURPOSES, OFFICERS, PEOPLE = 300, 10, 12, 20, 200_000
+CONSUMERS, SOURCES, PURPOSES, OFFICERS, PEOPLE = 300, 10, 3, 5, 200_000
 Progress = Callable[[int], None]
 
 

@@ -27,7 +27,7 @@ OPENERS = ("exchange.decided", "exchange.refused")
 """The kinds of entry that an exchange begins with."""
 LINE = ("consumer", "client", "officer", "source", "service", "purpose", "agreement")
 """What makes a line: who asked whom for what, on which agreement."""
-TABLES = ("exchanges", "exchange_lines", "exchange_hours", "exchange_days", "exchange_times")
+TABLES = ("exchanges", "exchange_reasons", "exchange_lines", "exchange_hours", "exchange_days", "exchange_times")
 """Everything that is filled here."""
 _COLUMNS = (
     "exchange",
@@ -39,18 +39,18 @@ _COLUMNS = (
     "line",
     "case_reference",
     "subject",
-    "reasons",
     "body",
 )
 _INSERT = (
     f"INSERT INTO exchanges ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608
     "ON CONFLICT (exchange) DO NOTHING"
 )
-_CLOSE = "UPDATE exchanges SET closed_idx = ?, closed_at = ?, outcome = ?, reasons = ?, body = ? WHERE exchange = ?"
+_CLOSE = "UPDATE exchanges SET closed_idx = ?, closed_at = ?, outcome = ?, body = ? WHERE exchange = ?"
 _OPENED = (
-    "SELECT e.outcome, e.opened_at, e.line, e.body, l.service FROM exchanges e "
+    "SELECT e.outcome, e.opened_at, e.opened_idx, e.line, e.body, l.service FROM exchanges e "
     "JOIN exchange_lines l ON l.id = e.line WHERE e.exchange = ?"
 )
+_REASON = "INSERT INTO exchange_reasons (reason, opened_idx) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _HOUR = (
     "INSERT INTO exchange_hours (hour, first_idx, last_idx) VALUES (?, ?, ?) ON CONFLICT (hour) DO UPDATE SET "
     "first_idx = CASE WHEN excluded.first_idx < exchange_hours.first_idx THEN excluded.first_idx "
@@ -75,6 +75,7 @@ class _Slice:
     """What one slice of the log adds: exchanges that began in it, and what ended of those before."""
 
     opened: dict[str, Row] = field(default_factory=dict)
+    reasons: set[tuple[str, int]] = field(default_factory=set)
     days: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     times: Counter[tuple[str, str, int]] = field(default_factory=Counter)
 
@@ -134,6 +135,8 @@ def _write(connection: Connection, found: _Slice) -> None:
         ]
         connection.many(_INSERT, values)
         connection.many(_HOUR, [(hour, min(indexes), max(indexes)) for hour, indexes in sorted(hours.items())])
+    if found.reasons:
+        connection.many(_REASON, sorted(found.reasons))
     # In one order in every gateway, so that two never wait for each other's rows.
     if found.days:
         connection.many(_DAY, [(*key, number) for key, number in sorted(found.days.items())])
@@ -160,6 +163,7 @@ def _lines(connection: Connection, wanted: Iterable[Line]) -> dict[Line, int]:
 
 def _count(found: _Slice, line: int, service: str, row: Row, was: str | None = None) -> None:
     """Counts an exchange on its day, as what it is now instead of as what it `was`; and how long it took."""
+    found.reasons.update((code, row["opened_idx"]) for code in row["reasons"])
     day = bangkok_day(datetime.fromisoformat(row["opened_at"])).isoformat()
     found.days[day, line, row["outcome"]] += 1
     if was is not None:
@@ -181,11 +185,11 @@ def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
             return
         rows = connection.rows(_OPENED, (exchange,))
         if rows:  # not where its month was forgotten before the projection was filled again
-            was, opened_at, line, body, service = rows[0]
-            row = {"opened_at": opened_at, "body": orjson.loads(body)}
+            was, opened_at, opened_idx, line, body, service = rows[0]
+            row = {"opened_at": opened_at, "opened_idx": opened_idx, "body": orjson.loads(body)}
             _close(row, entry, public)
             _count(found, line, service, row, was)
-            values = [row[name] for name in ("closed_idx", "closed_at", "outcome", "reasons")]
+            values = [row[name] for name in ("closed_idx", "closed_at", "outcome")]
             connection.run(_CLOSE, (*values, _text(row["body"]), exchange))
 
 
@@ -203,7 +207,7 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
         "line": tuple(named[name] for name in LINE),
         "case_reference": legal["case_reference"],
         "subject": bytes.fromhex(entry.group("subject")["pseudonym"]),
-        "reasons": _codes(content["reasons"] or ([content["outcome"]] if refused else [])),
+        "reasons": [*content["reasons"], content["outcome"]] if refused else [],
         "body": {
             "term": legal["term"],
             "lawful_basis": legal["lawful_basis"],
@@ -224,13 +228,7 @@ def _close(row: Row, entry: OpenedEntry, public: dict[str, Any]) -> None:
     body["entries"].append(_reference(entry, public["kind"]))
     row["closed_idx"], row["closed_at"], row["outcome"] = entry.index, public["time"], outcome
     fault = [content["fault"].partition(":")[0]] if content["fault"] else []
-    codes = [*content["reasons"], *fault]
-    row["reasons"] = None if outcome == "released" else _codes(codes or [outcome])
-
-
-def _codes(codes: list[str]) -> str | None:
-    """Why nothing was released, to be searched for ` code `."""
-    return f" {' '.join(dict.fromkeys(codes))} " if codes else None
+    row["reasons"] = [] if outcome == "released" else [*content["reasons"], *fault, outcome]
 
 
 def _reference(entry: OpenedEntry, kind: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ PAGE = 500
 """So many exchanges are read at a time where all are wanted."""
 COUNTED = 250_000
 """Of so many entries the exchanges are counted at a time, so that no single statement is a long one."""
-MOST_LINES = 500
+MOST_LINES = 200
 """Up to so many lines are looked into one by one; more than that have enough exchanges to be met on the way."""
 
 
@@ -202,8 +202,10 @@ def _find(connection: Connection, search: Search) -> list[Any]:
         last = last if stop is None else min(last, stop)
     clauses, values = _filters(search)
     on_line = {name: value for name, value in search.equals.items() if name in LINE}
-    lines = lines_of(connection, on_line, MOST_LINES) if on_line else None
-    if lines is not None and search.subject is None and search.cases is None and "case_reference" not in search.equals:
+    # What an exchange is one of few by: the person, the file.
+    named = search.subject is not None or search.cases is not None or "case_reference" in search.equals
+    lines = lines_of(connection, on_line, MOST_LINES) if on_line and not named and search.reason is None else None
+    if lines is not None:
         indexes = _newest(connection, lines, clauses, values, (first, last), search.limit + 1)
         if not indexes:
             return []
@@ -213,6 +215,14 @@ def _find(connection: Connection, search: Search) -> list[Any]:
             indexes,
         )
     where, values = _where(on_line, clauses, values)
+    why = _why(search)
+    if why is not None and not named:
+        statement = (
+            f"SELECT {_SHOWN} FROM exchange_reasons r CROSS JOIN exchanges e CROSS JOIN exchange_lines l "  # noqa: S608
+            f"WHERE r.reason = ? AND e.opened_idx = r.opened_idx AND l.id = e.line AND {where} "
+            "AND r.opened_idx >= ? AND r.opened_idx < ? ORDER BY r.opened_idx DESC LIMIT ?"
+        )
+        return connection.rows(statement, (why, *values, first, last, first, last, search.limit + 1))
     statement = f"SELECT {_SHOWN} {_FROM} {where} ORDER BY e.opened_idx DESC LIMIT ?"
     return connection.rows(statement, (*values, first, last, search.limit + 1))
 
@@ -265,16 +275,18 @@ def _filters(search: Search) -> tuple[list[str], list[Any]]:
     if search.cases is not None:
         clauses.append(f"e.case_reference IN ({', '.join('?' * len(search.cases)) or 'NULL'})")
         values += search.cases
-    outcome = search.equals.get("outcome")
     if search.reason is not None:
-        clauses.append("e.reasons IS NOT NULL AND e.reasons LIKE ? ESCAPE '!'")
-        escaped = search.reason.replace("!", "!!").replace("_", "!_").replace("%", "!%")
-        values.append(f"% {escaped} %")
-    elif outcome == "decided":
+        clauses.append("EXISTS (SELECT 1 FROM exchange_reasons w WHERE w.reason = ? AND w.opened_idx = e.opened_idx)")
+        values.append(search.reason)
+    if search.equals.get("outcome") == "decided":
         clauses.append("e.closed_idx IS NULL")
-    elif outcome not in (None, "released"):
-        clauses.append("e.reasons IS NOT NULL")
     return clauses, values
+
+
+def _why(search: Search) -> str | None:
+    """The reason, or the outcome that is rare like one, whose own index leads the search; None where none does."""
+    outcome = search.equals.get("outcome")
+    return search.reason or (outcome if outcome not in (None, "released", "decided") else None)
 
 
 def _position(connection: Connection) -> int:

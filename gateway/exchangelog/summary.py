@@ -25,6 +25,7 @@ LONGEST_DAYS = 400
 MOST_NAMED = 200
 """So many officers are named in each list, the largest numbers first."""
 _LINES_AT_ONCE = 200
+_OUTCOMES = ("refused", "failed", "withheld", "interrupted")
 Json = dict[str, Any]
 Who = tuple[str, str, str | None]
 """Consumer, client, officer."""
@@ -191,18 +192,20 @@ async def _refusals(
     times: dict[Who, list[str]] = defaultdict(list)
     for begin in range(first, last, COUNTED):
         span = (begin, min(begin + COUNTED, last))
-        for line, outcome, codes, opened_at in await store.read(partial(_unreleased, span=span, when=(since, until))):
-            if line in lines:
-                reasons.update(codes.split())
-                if outcome == "refused":
-                    times[_who(lines[line])].append(opened_at)
+        for line, reason, opened_at in await store.read(partial(_unreleased, span=span, when=(since, until))):
+            if line not in lines:
+                continue
+            if reason == "refused":
+                times[_who(lines[line])].append(opened_at)
+            if reason not in _OUTCOMES:
+                reasons[reason] += 1
     return reasons, times
 
 
 def _unreleased(connection: Connection, span: tuple[int, int], when: tuple[str, str]) -> list[Any]:
     return connection.rows(
-        "SELECT line, outcome, reasons, opened_at FROM exchanges WHERE reasons IS NOT NULL AND opened_idx >= ? "
-        "AND opened_idx < ? AND opened_at >= ? AND opened_at < ? ORDER BY opened_idx",
+        "SELECT e.line, r.reason, e.opened_at FROM exchanges e JOIN exchange_reasons r ON r.opened_idx = e.opened_idx "
+        "WHERE e.opened_idx >= ? AND e.opened_idx < ? AND e.opened_at >= ? AND e.opened_at < ?",
         (*span, *when),
     )
 

@@ -164,18 +164,11 @@ exchanges = Table(
     Column("line", BigInteger, nullable=False),
     Column("case_reference", String(64)),
     Column("subject", LargeBinary(32), nullable=False),
-    Column("reasons", Text),
     Column("body", Text, nullable=False),
     Index("exchanges_opened", "opened_idx"),
     Index("exchanges_line", "line", "opened_idx"),
     Index("exchanges_subject", "subject", "opened_idx"),
     Index("exchanges_case", "case_reference"),
-    Index(
-        "exchanges_reasons",
-        "opened_idx",
-        sqlite_where=text("reasons IS NOT NULL"),
-        postgresql_where=text("reasons IS NOT NULL"),
-    ),
     Index(
         "exchanges_open",
         "opened_idx",
@@ -183,8 +176,15 @@ exchanges = Table(
         postgresql_where=text("closed_idx IS NULL"),
     ),
 )
-"""The search projection. `reasons`: the codes of why nothing was released, each between spaces; null where it was.
-`body`: the rest of what a search shows, as JSON. Never a field's value."""
+"""The search projection. `body`: the rest of what a search shows, as JSON. Never a field's value."""
+
+exchange_reasons = Table(
+    "exchange_reasons",
+    metadata,
+    Column("reason", String(64), primary_key=True),
+    Column("opened_idx", BigInteger, primary_key=True, autoincrement=False),
+)
+"""Why nothing was released: each code of an exchange that ended otherwise, and its outcome too. Most have none."""
 
 exchange_hours = Table(
     "exchange_hours",
