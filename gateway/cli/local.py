@@ -60,11 +60,15 @@ database = typer.Typer(help="ฐานข้อมูลของเกตเว
 @local
 def upgrade(screen: Screen, state_dir: StateDir = None) -> None:
     """ปรับตารางให้ทันรุ่นนี้ / Brings the database's tables to this version; `serve` does it for SQLite itself."""
+    from gateway.store.migrate import standing
     from gateway.store.migrate import upgrade as migrate
 
     settings = read_settings(state_dir=state_dir)
     migrate(settings.database)
-    screen.show({"upgraded": True}, lambda: screen.say("ตารางเป็นรุ่นปัจจุบันแล้ว", "the tables are of this version"))
+    said = ("ตารางเป็นรุ่นปัจจุบันแล้ว", "the tables are of this version")
+    if standing(settings.database) == "ahead":
+        said = ("ตารางเป็นของรุ่นที่ใหม่กว่านี้อยู่แล้ว", "the tables are of a newer version already")
+    screen.show({"upgraded": True}, lambda: screen.say(*said))
 
 
 @local

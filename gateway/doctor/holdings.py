@@ -24,7 +24,7 @@ from gateway.keys import KeyFileError, Keys
 from gateway.registers import Registers, read_rows
 from gateway.settings import Settings
 from gateway.store import AlreadyInUse, Connection, Store
-from gateway.store.migrate import newest, revision_of
+from gateway.store.migrate import newest, revision_of, standing_of
 from gateway.tlog.checkpoint import open_checkpoint
 from gateway.tlog.merkle import tree_root
 from gateway.tlog.note import NoteError, Signer
@@ -84,17 +84,17 @@ def _database(settings: Settings) -> Iterator[Finding]:
             "`linkage init`, or `linkage restore`, or mend LINKAGE_DATABASE_URL",
         )
         return
-    if have != newest():
+    if standing_of(have) == "behind":
         yield Finding(
             "database",
             "wrong",
             f"ตารางเป็นรุ่น {have} โปรแกรมนี้ต้องการรุ่น {newest()}",
             f"the tables are of migration {have}, and this program needs {newest()}",
-            "`linkage backup` แล้ว `linkage db upgrade` (หรือใช้โปรแกรมรุ่นที่ตรงกับตาราง)",
-            "`linkage backup`, then `linkage db upgrade` (or run the version that the tables are of)",
+            "`linkage backup` แล้ว `linkage db upgrade`",
+            "`linkage backup`, then `linkage db upgrade`",
         )
         return
-    yield ok("database", "ฐานข้อมูลตอบ และเป็นรุ่นปัจจุบัน", "the database answers, and has this version's tables")
+    yield ok("database", "ฐานข้อมูลตอบ และมีตารางที่รุ่นนี้ต้องใช้", "the database answers, and has this version's tables")
     if embedded:
         try:
             Store(settings.database).close()

@@ -70,7 +70,7 @@ def upgrade(url: str) -> None:
                     if connection.dialect.name == "postgresql":
                         connection.execute(text(f"SELECT pg_advisory_xact_lock({_UPGRADING})"))
                         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
-                    if _standing(MigrationContext.configure(connection).get_current_revision()) != "behind":
+                    if standing_of(MigrationContext.configure(connection).get_current_revision()) != "behind":
                         return
                     config = _config()
                     config.attributes["connection"] = connection
@@ -86,11 +86,11 @@ def upgrade(url: str) -> None:
 
 def standing(url: str) -> Standing:
     """How the database's tables stand to this version."""
-    return _standing(revision_of(url))
+    return standing_of(revision_of(url))
 
 
-def _standing(revision: str | None) -> Standing:
-    """Migrations are numbered, so that one that this version does not know yet is told from an older one."""
+def standing_of(revision: str | None) -> Standing:
+    """The same of a database's migration. They are numbered, so that a newer one is told from an older one."""
     needed = newest() or ""
     if revision == needed:
         return "current"

@@ -189,18 +189,25 @@ def test_a_second_gateway_on_the_same_file_is_refused_and_the_first_goes_on(alon
     assert isinstance(ask(gateway, **QUESTION), Answer)
 
 
-def test_a_gateway_told_to_stop_finishes_what_is_under_way(alone: Any) -> None:
+def test_a_gateway_told_to_stop_finishes_what_is_under_way_and_refuses_what_is_new(alone: Any) -> None:
     gateway, dopa = alone
     token, process, before = token_of(gateway, "city-a-welfare"), gateway.process, dopa.asked()
     assert process is not None
-    dopa.fault("late", seconds=1.0, times=1)
+    dopa.fault("late", seconds=2.5, times=1)
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(post, gateway, token, QUESTION)
         while dopa.asked() == before:
             time.sleep(0.005)
         process.send_signal(signal.SIGTERM)
+        while (stopping := httpx.get(f"{gateway.url}/readyz", trust_env=False)).status_code == 200:
+            time.sleep(0.01)
+        assert stopping.json()["parts"]["process"] == "stopping"
+        late = post(gateway, token, QUESTION)
         response = future.result()
-        assert process.wait(timeout=25) in (0, -signal.SIGTERM)  # uvicorn ends by the signal it was sent
+        assert process.wait(timeout=25) == 0
+    assert (late.status_code, late.json()["code"]) == (503, "overloaded")
+    assert int(late.headers["retry-after"]) > 0
+    assert late.headers["connection"] == "close"
     gateway.start()
     assert response.status_code == 200
     answer = response.json()
