@@ -122,7 +122,7 @@ class Consenting:
             held = self._new(caller, form, basis, moment, citizen, guardian, code)  # 2
             try:
                 changed = await self._record(  # 3, 4
-                    held, "given", caller, moment, {REGISTERS: holding.registers.revision}
+                    held, "given", caller, moment, {REGISTERS: holding.registers.revision}, citizen
                 )
             except Moved:
                 await self._current.refresh()
@@ -243,10 +243,10 @@ class Consenting:
     ) -> Changed:
         """What the citizen's side adds to a consent: taken by its collector, as one is given."""
         require_collector(caller)
-        subject = self._book.subject(CITIZEN.value, require_identifier(citizen_id, CITIZEN, sandbox=self._sandbox))
+        names = self._book.names(CITIZEN.value, require_identifier(citizen_id, CITIZEN, sandbox=self._sandbox))
         for _ in range(ATTEMPTS):
             held, holding, moment = await self._seen(caller, consent), self._current.holding, now()
-            if held.subject != subject:
+            if held.subject not in names:
                 raise NotFound(*NONE)
             _require_allowed(held, kind)
             require_proof(holding, caller, held.record, proof)  # 1
@@ -281,20 +281,32 @@ class Consenting:
         return await self._record(replace(held, revision=held.revision + 1, record=record), kind, caller, moment, {})
 
     async def _record(
-        self, held: Held, kind: str, caller: Caller | None, moment: datetime, unless: Mapping[str, int]
+        self,
+        held: Held,
+        kind: str,
+        caller: Caller | None,
+        moment: datetime,
+        unless: Mapping[str, int],
+        citizen: str | None = None,
     ) -> Changed:
-        """Entry and record in one transaction, then the receipt. Raises Moved, LogUnavailable."""
+        """Entry and record in one transaction, then the receipt. Raises Moved, LogUnavailable.
+
+        `citizen`: the person's number, where the act comes with it; else the log's name of then says who it is.
+        """
         await self._log.ready(moment)
-        entry = self._entry(held, kind, caller, moment)
+        if citizen is not None:
+            subject = self._log.subject(CITIZEN.value, citizen)
+        else:
+            subject = await self._log.present(Subject(bytes.fromhex(held.record["log_subject"])))
+        entry = self._entry(held, kind, caller, moment, subject)
         appended = await self._store.append([entry], [self._book.put(held)], unless)
         where = Receipt(self._log.origin, appended.entries[0].hex(), appended.indexes[0])
         shown = for_office(held.record) if caller else for_citizen(held.record)
         receipt = signed_receipt(self._keys, self._issuer, held.record, held.revision, where)
         return Changed({**shown, "revision": held.revision}, where, receipt)
 
-    def _entry(self, held: Held, kind: str, caller: Caller | None, moment: datetime) -> EntryDraft:
+    def _entry(self, held: Held, kind: str, caller: Caller | None, moment: datetime, subject: Subject) -> EntryDraft:
         record = held.record
-        subject = Subject(bytes.fromhex(record["log_subject"]))
         shown = for_log(record)
         return self._log.draft(
             f"consent.{kind}",
@@ -349,7 +361,7 @@ class Consenting:
             content={"reason": reason},
         )
         await self._store.append([entry])
-        found = await self._book.of_subject(self._book.subject(CITIZEN.value, identifier), moment)
+        found = await self._book.of_subject(self._book.names(CITIZEN.value, identifier), moment)
         return [
             {**for_office(held.record), "revision": held.revision, "used": held.used}
             for held in found

@@ -6,6 +6,7 @@ that a database holds nothing about a person but a pseudonym that only this use 
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import orjson
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.consents.record import Record, in_force, period_of, plain_code, standing_facts
@@ -44,10 +46,10 @@ class Held:
         """What to name in `unless`, with `revision`."""
         return consent_scope(self.id)
 
-    def facts(self, term: Term, subject: bytes, *, own: int = 0) -> Consent:
-        """What the judge is told on `term` about the person `subject`; `own`: uses that are this exchange's."""
+    def facts(self, term: Term, names: tuple[bytes, ...], *, own: int = 0) -> Consent:
+        """What the judge is told on `term` about the person of these `names`; `own`: uses that are this exchange's."""
         used = max(self.used - own, 0)
-        return standing_facts(self.record, self.revision, term, same_subject=self.subject == subject, used=used)
+        return standing_facts(self.record, self.revision, term, same_subject=self.subject in names, used=used)
 
     def uses(self, moment: datetime) -> list[Reserve]:
         """What one use takes from the consent's limit."""
@@ -62,18 +64,22 @@ class ConsentBook:
 
     def __init__(self, keys: Keys, store: Store) -> None:
         self._store = store
-        self._pseudonym_key = keys.derive("pseudonym/consent")
-        self._code_key = keys.derive("digest/consent-code")
+        self._pseudonym_keys = keys.derive_all("pseudonym/consent")
+        self._code_keys = keys.derive_all("digest/consent-code")
         self._evidence_key = keys.derive("digest/consent-evidence")
-        self._seal = AESGCM(keys.derive("seal/consent"))
+        self._seals = [AESGCM(key) for key in keys.derive_all("seal/consent")]
 
     def subject(self, kind: str, identifier: str) -> bytes:
         """The person as the consents know them: HMAC-SHA-256 over `kind:id`."""
-        return hmac.digest(self._pseudonym_key, f"{kind}:{identifier}".encode(), "sha256")
+        return hmac.digest(self._pseudonym_keys[0], f"{kind}:{identifier}".encode(), "sha256")
+
+    def names(self, kind: str, identifier: str) -> tuple[bytes, ...]:
+        """The person under every pseudonym key, the one in use first: consents given before keep their name."""
+        return tuple(hmac.digest(key, f"{kind}:{identifier}".encode(), "sha256") for key in self._pseudonym_keys)
 
     def code_digest(self, code: str) -> bytes:
         """The keyed digest of a withdrawal code, however it was typed."""
-        return hmac.digest(self._code_key, plain_code(code).encode(), "sha256")
+        return hmac.digest(self._code_keys[0], plain_code(code).encode(), "sha256")
 
     def binding(self, consent: str, subject: bytes, evidence: Record) -> str:
         """The keyed digest that binds evidence to consent, person and notice (its hash is in the evidence)."""
@@ -85,7 +91,7 @@ class ConsentBook:
     def put(self, held: Held) -> PutConsent:
         """The change that writes `held` as the consent's next revision."""
         nonce = os.urandom(_NONCE)
-        sealed = nonce + self._seal.encrypt(nonce, orjson.dumps(held.record), _bound(held.id, held.revision))
+        sealed = nonce + self._seals[0].encrypt(nonce, orjson.dumps(held.record), _bound(held.id, held.revision))
         return PutConsent(held.id, held.revision, held.subject, held.consumer, held.code, sealed)
 
     async def one(self, consent: str, moment: datetime) -> Held | None:
@@ -97,16 +103,20 @@ class ConsentBook:
 
     async def by_code(self, code: str, moment: datetime) -> Held | None:
         """The consent that this withdrawal code is of."""
-        found = await self._read("code = ?", (self.code_digest(code),), moment)
+        digests = tuple(hmac.digest(key, plain_code(code).encode(), "sha256") for key in self._code_keys)
+        found = await self._read(_among("code", digests), digests, moment)
         return found[0] if found else None
 
-    async def of_subject(self, subject: bytes, moment: datetime, consumer: str | None = None) -> list[Held]:
-        """A person's consents, the newest first."""
+    async def of_subject(self, names: tuple[bytes, ...], moment: datetime, consumer: str | None = None) -> list[Held]:
+        """The consents of the person of these names, the newest first."""
+        person = _among("subject", names)
         if consumer is None:
-            return await self._read("subject = ?", (subject,), moment)
-        return await self._read("subject = ? AND consumer = ?", (subject, consumer), moment)
+            return await self._read(person, names, moment)
+        return await self._read(f"{person} AND consumer = ?", (*names, consumer), moment)
 
-    async def answering(self, question: Question, subject: bytes, consumer: str, moment: datetime) -> Held | None:
+    async def answering(
+        self, question: Question, names: tuple[bytes, ...], consumer: str, moment: datetime
+    ) -> Held | None:
         """The consent that a question stands on: the one it names, else the newest in force for what it asks.
 
         Where none is in force, the newest at all: it says why the question is refused.
@@ -115,7 +125,7 @@ class ConsentBook:
             return await self.one(question.consent_id, moment)
         about = [
             held
-            for held in await self.of_subject(subject, moment, consumer)
+            for held in await self.of_subject(names, moment, consumer)
             if held.record["service"] == question.service and held.record["purpose"]["code"] == question.purpose
         ]
         good = [held for held in about if in_force(held.record, moment) and _uses_left(held)]
@@ -133,13 +143,13 @@ class ConsentBook:
         on_consent = any("consent" in (term.lawful_basis, term.sensitive_basis) for term in terms)
         if not terms or not (on_consent or question.consent_id):
             return facts, None
-        subject = self.subject(question.identifier_kind.value, question.identifier)
-        held = await self.answering(question, subject, facts[0].consumer.id, moment)
+        names = self.names(question.identifier_kind.value, question.identifier)
+        held = await self.answering(question, names, facts[0].consumer.id, moment)
         if held is None:
             return facts, None
         read_at = max(moment, now())  # a consent given since the question came in has begun by now
         return [
-            replace(fact, now=read_at, consent=held.facts(fact.term, subject, own=own) if fact.term else None)
+            replace(fact, now=read_at, consent=held.facts(fact.term, names, own=own) if fact.term else None)
             for fact in facts
         ], held
 
@@ -155,13 +165,25 @@ class ConsentBook:
     def _open(self, row: tuple[str, int, bytes, str, bytes, bytes], connection: Connection, moment: datetime) -> Held:
         name, revision, subject, consumer, code, sealed = row
         blob = bytes(sealed)
-        record: Record = orjson.loads(self._seal.decrypt(blob[:_NONCE], blob[_NONCE:], _bound(name, revision)))
+        record: Record = orjson.loads(self._unsealed(blob, _bound(name, revision)))
         used = 0
         if record["use_limit"] is not None:
             period = period_of(record, moment).isoformat()
             found = connection.rows("SELECT used FROM quotas WHERE key = ? AND day = ?", (consent_scope(name), period))
             used = found[0][0] if found else 0
         return Held(name, revision, bytes(subject), consumer, bytes(code), record, used)
+
+    def _unsealed(self, blob: bytes, bound: bytes) -> bytes:
+        """With the key in use, or with one before: a record keeps its seal until it is next written."""
+        for seal in self._seals[:-1]:
+            with contextlib.suppress(InvalidTag):
+                return seal.decrypt(blob[:_NONCE], blob[_NONCE:], bound)
+        return self._seals[-1].decrypt(blob[:_NONCE], blob[_NONCE:], bound)
+
+
+def _among(column: str, values: tuple[bytes, ...]) -> str:
+    """That a column is one of the values, as parameters."""
+    return f"{column} IN ({', '.join('?' * len(values))})" if len(values) > 1 else f"{column} = ?"
 
 
 def _bound(consent: str, revision: int) -> bytes:

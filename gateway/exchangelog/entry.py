@@ -56,12 +56,25 @@ def entry_bytes(commitments: tuple[bytes, ...]) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class EntryDraft:
-    """An entry whose `subject` group still lacks the counter. The groups never show in its repr."""
+    """An entry whose `subject` group still lacks the counter. The groups never show in its repr.
+
+    `earlier`: what the subject was called under earlier pseudonym keys, the latest first.
+    """
 
     month: str
     key: AESGCM = field(repr=False)
     groups: dict[str, dict[str, Any]] = field(repr=False)
     subject: bytes | None = field(default=None, repr=False)
+    earlier: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def moved_from(self, earlier: bytes) -> EntryDraft:
+        """The entry that the subject, known so far by an `earlier` name, is counted on under its present one."""
+        subject = {"pseudonym": (self.subject or b"").hex(), "earlier": earlier.hex()}
+        groups = {name: dict[str, Any]() for name in GROUPS} | {
+            "public": {**self.groups["public"], "kind": "subject.moved", "exchange": None},
+            "subject": subject,
+        }
+        return EntryDraft(self.month, self.key, groups, self.subject)
 
     def seal(self, count: int | None, previous: bytes | None) -> tuple[bytes, bytes]:
         """(the entry's 32 bytes, its sealed secret and contents)."""

@@ -3,7 +3,7 @@
 Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.withheld`, `exchange.interrupted`,
 `exchange.refused`, `consent.given`, `consent.paused`, `consent.resumed`, `consent.withdrawn`, `consent.search`,
 `act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`, `log.continued`,
-`key.changed`, `month.forgotten`.
+`key.changed`, `month.forgotten`, `subject.moved`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,27 @@ from gateway.store import Connection, Store
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A person in the log: the keyed pseudonym (HMAC-SHA-256 over `kind:id`) and nothing else."""
+    """A person in the log: the keyed pseudonym (HMAC-SHA-256 over `kind:id`) and nothing else.
+
+    `earlier`: the pseudonyms under the keys before, the latest first, by which the log may still know the person.
+    """
 
     pseudonym: bytes = field(repr=False)
+    earlier: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def names(self) -> tuple[bytes, ...]:
+        """Every name that the log may have for the person."""
+        return (self.pseudonym, *self.earlier)
 
     @property
     def hex(self) -> str:
         """The pseudonym as the log writes it."""
         return self.pseudonym.hex()
+
+
+MOVED = "SELECT previous FROM counters WHERE subject = ? AND count = 0"
+"""The name that a person is counted under since another pseudonym key took the place of this name's."""
 
 
 class ExchangeLog:
@@ -51,7 +64,7 @@ class ExchangeLog:
         self.gateway = gateway
         self.boot = boot or new_id("boot")
         self._vault = vault or Vault(keys.master)
-        self._pseudonyms = KeyedDigest(keys.derive("pseudonym/log"))
+        self._pseudonyms, *self._earlier = (KeyedDigest(key) for key in keys.derive_all("pseudonym/log"))
         self._requests = KeyedDigest(keys.derive("digest/request"))
         self._answers = KeyedDigest(keys.derive("digest/answer"))
 
@@ -59,7 +72,20 @@ class ExchangeLog:
 
     def subject(self, kind: str, identifier: str) -> Subject:
         """The person as the log knows them."""
-        return Subject(self._pseudonyms.of(f"{kind}:{identifier}".encode()))
+        person = f"{kind}:{identifier}".encode()
+        if not self._earlier:
+            return Subject(self._pseudonyms.of(person))
+        return Subject(self._pseudonyms.of(person), tuple(key.of(person) for key in self._earlier))
+
+    async def present(self, subject: Subject) -> Subject:
+        """A person as the log knows them now, who may have been met again under a later pseudonym key since."""
+        name = subject.pseudonym
+        while self._earlier:
+            rows = await self.store.read(lambda c, n=name: c.rows(MOVED, (n,)))  # type: ignore[misc]
+            if not rows:
+                break
+            name = bytes(rows[0][0])
+        return subject if name == subject.pseudonym else Subject(name)
 
     def request_digest(self, body: bytes) -> str:
         """Keyed digest of a request's body: an unkeyed one would give the citizen ID away in hours."""
@@ -108,7 +134,9 @@ class ExchangeLog:
             "legal": dict(legal or {}),
             "content": dict(content or {}),
         }
-        return EntryDraft(month, key, groups, counts.pseudonym if counts else None)
+        if counts is None:
+            return EntryDraft(month, key, groups)
+        return EntryDraft(month, key, groups, counts.pseudonym, counts.earlier)
 
     def decided(
         self,

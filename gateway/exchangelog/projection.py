@@ -178,6 +178,8 @@ def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
     kind, exchange = public["kind"], public["exchange"]
     if kind in OPENERS:
         found.opened[exchange] = _row(entry, public)
+    elif kind == "subject.moved":
+        _move(connection, found, entry.group("subject"))
     elif kind.startswith("exchange."):
         row = found.opened.get(exchange)
         if row is not None:
@@ -191,6 +193,15 @@ def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
             _count(found, line, service, row, was)
             values = [row[name] for name in ("closed_idx", "closed_at", "outcome")]
             connection.run(_CLOSE, (*values, _text(row["body"]), exchange))
+
+
+def _move(connection: Connection, found: _Slice, subject: dict[str, Any]) -> None:
+    """A person's exchanges under the name that the log knows them by from here on."""
+    present, earlier = (bytes.fromhex(subject[name]) for name in ("pseudonym", "earlier"))
+    connection.run("UPDATE exchanges SET subject = ? WHERE subject = ?", (present, earlier))
+    for row in found.opened.values():
+        if row["subject"] == earlier:
+            row["subject"] = present
 
 
 def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:

@@ -43,14 +43,15 @@ MOST_LINES = 200
 class Search:
     """One search. `equals`: column -> value, of EQUALS. `since` and `until`: RFC 3339 UTC, until excluded.
 
-    `reason`: a code of why nothing was released. `cases`: any of these case references. `upto`: what began before
-    this index only.
+    `earlier`: what else `subject` may be called, under earlier pseudonym keys. `reason`: a code of why nothing was
+    released. `cases`: any of these case references. `upto`: what began before this index only.
     """
 
     equals: Mapping[str, str]
     since: str | None = None
     until: str | None = None
     subject: bytes | None = None
+    earlier: tuple[bytes, ...] = ()
     reason: str | None = None
     cases: tuple[str, ...] | None = None
     limit: int = 50
@@ -123,11 +124,19 @@ class ExchangeSearch:
         names = ("agreement", "purpose", "service", "consumer", "outcome", "exchanges")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
-    async def counted(self, subject: bytes) -> dict[str, Any]:
-        """How many entries of the log count a subject, and the latest of them: what a list is complete against."""
-        rows = await self._store.read(
-            lambda c: c.rows("SELECT count, previous FROM counters WHERE subject = ?", (subject,))
-        )
+    async def counted(self, names: tuple[bytes, ...]) -> dict[str, Any]:
+        """How many entries of the log count the person of these names, and the latest of them: what a list is
+        complete against. A person is counted under one name at a time.
+        """
+
+        def read(connection: Connection) -> list[Any]:
+            places = ", ".join("?" * len(names))
+            return connection.rows(
+                f"SELECT count, previous FROM counters WHERE subject IN ({places}) AND count > 0",  # noqa: S608
+                names,
+            )
+
+        rows = await self._store.read(read)
         return {"count": int(rows[0][0]), "latest": bytes(rows[0][1]).hex()} if rows else {"count": 0, "latest": None}
 
     async def one(self, exchange: str) -> dict[str, Any]:
@@ -263,7 +272,7 @@ def _filters(search: Search) -> tuple[list[str], list[Any]]:
     """What an exchange's own columns must be; every value is a parameter."""
     clauses, values = list[str](), list[Any]()
     for clause, value in (
-        ("e.subject = ?", search.subject),
+        ("e.subject = ?", search.subject if not search.earlier else None),
         ("e.case_reference = ?", search.equals.get("case_reference")),
         ("e.outcome = ?", search.equals.get("outcome")),
         ("e.opened_at >= ?", search.since),
@@ -272,6 +281,9 @@ def _filters(search: Search) -> tuple[list[str], list[Any]]:
         if value is not None:
             clauses.append(clause)
             values.append(value)
+    if search.subject is not None and search.earlier:
+        clauses.append(f"e.subject IN ({', '.join('?' * (1 + len(search.earlier)))})")
+        values += [search.subject, *search.earlier]
     if search.cases is not None:
         clauses.append(f"e.case_reference IN ({', '.join('?' * len(search.cases)) or 'NULL'})")
         values += search.cases

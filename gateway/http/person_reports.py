@@ -38,8 +38,8 @@ def routes(edge: Edge) -> APIRouter:
         wanted = await form_of(request, edge.settings, SubjectReport)
         person = _person(edge, wanted)
         await record_report(edge, caller, "subject", {**span_of(wanted), "reason": wanted.reason}, person)
-        counted = await edge.search.counted(person.pseudonym)
-        search = Search({}, subject=person.pseudonym, **span_of(wanted))
+        counted = await edge.search.counted(person.names)
+        search = Search({}, subject=person.pseudonym, earlier=person.earlier, **span_of(wanted))
         found, complete = await edge.search.every(search, MOST)
         holding = edge.current.holding
         mine = [one for one in found if not caller.agency or caller.agency in (one["consumer"], one["source"])]

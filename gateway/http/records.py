@@ -113,7 +113,7 @@ async def _proved(edge: Edge, indexes: list[int]) -> list[dict[str, Any]]:
 
 def query_of(edge: Edge, wanted: Criteria) -> Search:
     """The search that a body asks for, a person in it as the pseudonym. MalformedRequest, InvalidCitizenId."""
-    subject = None
+    person = None
     for kind in IdentifierKind:
         value = getattr(wanted, kind.value)
         if value is None:
@@ -124,12 +124,13 @@ def query_of(edge: Edge, wanted: Criteria) -> Search:
                 "การค้นหาตามบุคคลต้องระบุเหตุผล ซึ่งจะถูกบันทึกไว้",
             )
         identifier = require_identifier(value, kind, sandbox=edge.settings.sandbox)
-        subject = edge.log.subject(kind.value, identifier).pseudonym
+        person = edge.log.subject(kind.value, identifier)
     return Search(
         equals={name: value for name in EQUALS if (value := getattr(wanted, name)) is not None},
         since=timestamp(wanted.since) if wanted.since else None,
         until=timestamp(wanted.until) if wanted.until else None,
-        subject=subject,
+        subject=person.pseudonym if person else None,
+        earlier=person.earlier if person else (),
         reason=wanted.reason_code,
         cases=tuple(wanted.case_references) if isinstance(wanted, ExportRequest) and wanted.case_references else None,
         limit=wanted.limit if isinstance(wanted, SearchRequest) else 1,

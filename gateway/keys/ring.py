@@ -68,12 +68,10 @@ class Keys:
         retired = _retired(directory / RETIRED)
         pseudonyms = [_secret(directory / "pseudonym.key")]
         masters = [Master.read(directory / "master.key")]
-        for one in reversed(retired):  # the newest first
-            file = directory / RETIRED / f"{one.kind}-{one.kid}.key"
-            if one.kind == "pseudonym" and file.exists() and one.kid != secret_kid(pseudonyms[0]):
-                pseudonyms.append(_secret(file))
-            if one.kind == "master" and file.exists() and one.kid != masters[0].kid:
-                masters.append(Master.read(file))
+        for file in _earlier(directory, "pseudonym", secret_kid(pseudonyms[0]), retired):
+            pseudonyms.append(_secret(file))
+        for file in _earlier(directory, "master", masters[0].kid, retired):
+            masters.append(Master.read(file))
         token, seal, log = (read_key(directory / f"{name}.jwk") for name in ("token", "seal", "log"))
         return Keys(Masters(masters), tuple(pseudonyms), token, seal, log, retired)
 
@@ -188,6 +186,15 @@ def _retired(folder: Path) -> tuple[Retired, ...]:
         except (ValueError, KeyError, TypeError, IndexError):
             raise KeyFileError(f"{path} does not say which key took this one's place") from None
     return tuple(sorted(found, key=lambda one: (one.retired_at, one.kind)))
+
+
+def _earlier(directory: Path, kind: str, kid: str, retired: tuple[Retired, ...]) -> list[Path]:
+    """The files of the keys before this one that are still there, the latest first."""
+    before = {_next_of(one.succession): one.kid for one in retired if one.kind == kind}
+    found = []
+    while (kid := before.pop(kid, "")) != "":
+        found.append(directory / RETIRED / f"{kind}-{kid}.key")
+    return [file for file in found if file.exists()]
 
 
 def _next_of(succession: str) -> str:

@@ -86,6 +86,7 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
         lock_head = "SELECT size FROM head WHERE id = 1 FOR UPDATE"
     size = connection.rows(lock_head)[0][0]
     subjects = {draft.subject for request in requests for draft in request.entries if draft.subject is not None}
+    subjects.update(*(draft.earlier for request in requests for draft in request.entries))
     changes = [change for request in requests for change in request.changes]
     scopes = {REGISTERS}.union(*(request.unless for request in requests))
     scopes.update(consent_scope(change.id) for change in changes if isinstance(change, PutConsent))
@@ -120,16 +121,16 @@ def take(batch: Batch, request: Request) -> Appended:
         if batch.revisions[scope] != revision:
             raise Moved(scope)
     _check(batch, request.changes)
-    bodies = _bodies(request, batch.size)
-    sealed, counters = _seal(batch, request.entries)
-    first = batch.size
-    for draft, (entry, blob) in zip(request.entries, sealed, strict=True):
-        batch.log.append((batch.size, entry, draft.month, blob))
+    moving, sealed, counters = _seal(batch, request.entries)
+    first = batch.size + len(moving)
+    bodies = _bodies(request, first)
+    for month, entry, blob in (*moving, *sealed):
+        batch.log.append((batch.size, entry, month, blob))
         batch.size += 1
     batch.counters.update(counters)
     batch.counted.update(counters)
     _apply(batch, request.changes, bodies, first)
-    return Appended(tuple(range(first, batch.size)), tuple(entry for entry, _ in sealed), batch.revisions[REGISTERS])
+    return Appended(tuple(range(first, batch.size)), tuple(entry for _, entry, _ in sealed), batch.revisions[REGISTERS])
 
 
 def write(connection: Connection, batch: Batch) -> None:
@@ -222,21 +223,44 @@ def _check(batch: Batch, changes: Sequence[Change]) -> None:
                 pass
 
 
-def _seal(
-    batch: Batch, drafts: Sequence[Draft]
-) -> tuple[list[tuple[bytes, bytes]], dict[bytes, tuple[int, bytes | None]]]:
-    """Each draft sealed with its subject's next count; the counters as they then are."""
-    sealed: list[tuple[bytes, bytes]] = []
-    counters: dict[bytes, tuple[int, bytes | None]] = {}
+Sealed = tuple[str, bytes, bytes]
+"""Month, the entry's 32 bytes, its sealed contents."""
+Counters = dict[bytes, tuple[int, bytes | None]]
+
+
+def _seal(batch: Batch, drafts: Sequence[Draft]) -> tuple[list[Sealed], list[Sealed], Counters]:
+    """(entries that move a subject's counter to its present name, the drafts' own, the counters as they then are).
+
+    Each draft has its subject's next count. Raises Moved where a subject is counted under a later name by now.
+    """
+    moving: list[Sealed] = []
+    sealed: list[Sealed] = []
+    counters: Counters = {}
     for draft in drafts:
         if draft.subject is None:
-            sealed.append(draft.seal(None, None))
+            sealed.append((draft.month, *draft.seal(None, None)))
             continue
         count, previous = counters.get(draft.subject, batch.counters[draft.subject])
+        if count == 0:  # not known by this name: never met, or by another
+            if previous is not None:
+                raise Moved("subject")
+            count, previous = _moved(batch, counters, draft, moving)
         entry, blob = draft.seal(count + 1, previous)
         counters[draft.subject] = (count + 1, entry)
-        sealed.append((entry, blob))
-    return sealed, counters
+        sealed.append((draft.month, entry, blob))
+    return moving, sealed, counters
+
+
+def _moved(batch: Batch, counters: Counters, draft: Draft, moving: list[Sealed]) -> tuple[int, bytes | None]:
+    """The counter to go on from: that of the name by which the subject was known, which then says where it went."""
+    for earlier in draft.earlier:
+        count, previous = counters.get(earlier, batch.counters[earlier])
+        if count and draft.subject is not None:
+            entry, blob = draft.moved_from(earlier).seal(count + 1, previous)
+            moving.append((draft.month, entry, blob))
+            counters[earlier] = (0, draft.subject)
+            return count + 1, entry
+    return 0, None
 
 
 def _with_act(body: dict[str, Any], index: int) -> dict[str, Any]:

@@ -12,14 +12,20 @@ class Draft(Protocol):
 
     `subject`: the pseudonym (32 bytes) whose counter this entry counts, or None. `month`: `YYYY-MM`, whose
     key its contents are sealed under. `seal(count, previous)` -> (the entry's 32 bytes, the sealed contents);
-    `previous` is the 32 bytes of the subject's previous counted entry, None for the first.
+    `previous` is the 32 bytes of the subject's previous counted entry, None for the first. `earlier`: names that
+    the subject may have been counted under before; `moved_from(name)` is the entry that moves its counter from there.
     """
 
     @property
     def subject(self) -> bytes | None: ...
 
     @property
+    def earlier(self) -> tuple[bytes, ...]: ...
+
+    @property
     def month(self) -> str: ...
+
+    def moved_from(self, earlier: bytes) -> Draft: ...
 
     def seal(self, count: int | None, previous: bytes | None) -> tuple[bytes, bytes]: ...
 

@@ -85,7 +85,8 @@ counters = Table(
     Column("count", BigInteger, nullable=False),
     Column("previous", LargeBinary(32), nullable=False),
 )
-"""Per subject: how many entries count it, and the latest of them."""
+"""Per subject: how many entries count it, and the latest of them. A count of 0: counted under the name `previous` since
+another pseudonym key took the place of this name's."""
 
 quotas = Table(
     "quotas",

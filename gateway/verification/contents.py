@@ -114,7 +114,11 @@ class Contents:
             return
         subject = opened.group("subject")
         person, number, previous = str(subject.get("pseudonym")), subject.get("counter"), subject.get("previous")
-        count, last = self._counters.get(person, (0, None))
+        earlier = subject.get("earlier")
+        if earlier is not None:
+            count, last = self._moved(index, person, str(earlier))
+        else:
+            count, last = self._counters.get(person, (0, None))
         self._counters[person] = (number if isinstance(number, int) else count + 1, opened.entry.hex())
         self._report.count("counted")
         if number == count + 1 and previous == last:
@@ -125,6 +129,14 @@ class Contents:
             self._report.fault(f"entry {index}", f"the subject's counter is {number} where {count + 1} was due")
         else:
             self._report.fault(f"entry {index}", "the subject's previous entry is another than the one it names")
+
+    def _moved(self, index: int, person: str, earlier: str) -> tuple[int, str | None]:
+        """The counter of a person known from here on by another name; of the earlier one, where it went is left."""
+        if person in self._counters:
+            self._report.fault(f"entry {index}", "the subject was counted under its later name already")
+        before = self._counters.get(earlier, (0, None))
+        self._counters[earlier] = (0, person)
+        return before
 
     def end(
         self,
@@ -144,9 +156,9 @@ class Contents:
             else:
                 self._report.fault(f"entry {index}", f"{exchange} was decided and has no end")
         self._report.count("open", len(self._open))
-        if self._forgotten:
-            return
-        for person in self._counters.keys() | counters.keys():
+        # Of a subject of forgotten months alone, nothing is left to hold its counter against.
+        named = self._counters.keys() if self._forgotten else self._counters.keys() | counters.keys()
+        for person in named:
             if self._counters.get(person) != counters.get(person):
                 count, entry = self._counters.get(person, (0, ""))
                 there = counters.get(person, (0, ""))[0]

@@ -18,8 +18,9 @@ from gateway.consents.record import for_citizen, period_of, plain_code
 from gateway.errors import Moved, TooManyRequests
 from gateway.http.by_code import PER_MINUTE, Tries
 from gateway.keys import Keys
+from gateway.keys.ring import rotate
 from gateway.model import now
-from gateway.store import Store, consent_scope
+from gateway.store import Reserve, Store, consent_scope
 from gateway.store.migrate import upgrade
 
 RECORD: dict[str, Any] = {
@@ -104,6 +105,30 @@ async def test_a_record_that_was_exchanged_for_another_does_not_open(
     assert (await book.one(other.id, now())) is not None
     with pytest.raises(InvalidTag):
         await book.one(RECORD["id"], now())
+
+
+async def test_a_consent_outlives_the_pseudonym_key_that_it_was_given_under(
+    store: Store, book: ConsentBook, tmp_path: Path
+) -> None:
+    citizen, code = ("citizen_id", "9555555555558"), draw_code()
+    given = replace(held(), subject=book.subject(*citizen), code=book.code_digest(code))
+    await store.append([], [book.put(given), Reserve(consent_scope(given.id), date(2027, 2, 1), 2)], {})
+    for _ in range(2):
+        rotate(tmp_path / "keys", "pseudonym", "2026-11-26T10:00:00.000Z")
+    later = ConsentBook(Keys.load(tmp_path / "keys"), store)
+    names = later.names(*citizen)
+    assert (len(names), names[-1]) == (3, given.subject)
+    assert later.subject(*citizen) == names[0] != given.subject
+    (found,) = await later.of_subject(names, now())
+    assert (found.record, found.used) == (RECORD, 1)
+    assert [one.id for one in await later.of_subject(names, now(), "city-a")] == [given.id]
+    assert await later.of_subject(later.names("citizen_id", "9555555555566"), now()) == []
+    by_code = await later.by_code(code.lower(), now())
+    assert by_code is not None
+    await store.append([], [later.put(replace(by_code, revision=2))], {})  # sealed anew, with the key in use
+    with pytest.raises(InvalidTag):
+        await book.one(given.id, now())
+    assert (await later.one(given.id, now())) is not None
 
 
 def test_pseudonyms_are_of_this_use_alone(book: ConsentBook, tmp_path: Path) -> None:

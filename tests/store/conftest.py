@@ -20,8 +20,13 @@ class Note:
 
     subject: bytes | None = None
     month: str = "2026-11"
+    earlier: tuple[bytes, ...] = ()
     sealed: list[tuple[int | None, bytes | None, bytes]] = field(default_factory=list)
     work: Callable[[], None] = lambda: None
+
+    def moved_from(self, earlier: bytes) -> Note:
+        """Sealed among this one's own."""
+        return Note(self.subject, self.month, sealed=self.sealed)
 
     def seal(self, count: int | None, previous: bytes | None) -> tuple[bytes, bytes]:
         self.work()
