@@ -23,8 +23,10 @@ from gateway.current import Current, Holding
 from gateway.errors import GatewayError, Moved
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
 from gateway.exchangelog.checkpoints import Checkpoints, latest_in
+from gateway.exchangelog.completeness import Completeness
 from gateway.exchangelog.housekeeping import Housekeeping
 from gateway.exchangelog.published import Published
+from gateway.exchangelog.subjectmap import SubjectMaps
 from gateway.exchangelog.tree import grow
 from gateway.exchangelog.vault import Vault
 from gateway.exchangelog.witnesses import Witness, Witnesses
@@ -127,11 +129,12 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         search=ExchangeSearch(store),
         checkpoints=checkpoints,
         published=published,
+        completeness=Completeness(store, SubjectMaps(settings.database, store, log), published),
         identity=identity,
         pipeline=Pipeline(
             current,
             identity,
-            Judging(store, consents, keys.derive("pseudonym/comparison")),
+            Judging(store, consents, keys.derive_all("pseudonym/comparison")[-1]),  # the first: tries of today go on
             Recording(store, log),
             sources,
             Minimiser(),
@@ -165,6 +168,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             asyncio.create_task(rates.run()),
             asyncio.create_task(Reminders(current, store, log, metrics).run(settings.registers_poll)),
             asyncio.create_task(forgetting.follow(store, log, vault, current)),
+            asyncio.create_task(edge.completeness.maps.run(settings.subject_map_interval)),
             asyncio.create_task(checkpoints.run(settings.checkpoint_interval)),
             asyncio.create_task(
                 Witnesses(store, checkpoints, published, metrics, witnesses).run(settings.checkpoint_interval)

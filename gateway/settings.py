@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     witnesses_demanded: bool = Field(
         False, description="Give proofs only with as many cosignatures as are wanted; without, they say how many."
     )
+    subject_map_interval: float = Field(
+        86400.0, ge=1, description="How often all subjects' counts are committed to the log, in seconds."
+    )
     log_retention_months: int = Field(
         120, ge=1, le=1200, description="How long the log's contents are kept at least, in months after their own."
     )

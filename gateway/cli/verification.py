@@ -80,6 +80,32 @@ def verify_proof(
 
 
 @local
+def verify_report(
+    screen: Screen,
+    file: Annotated[Path, typer.Argument(help="A report about a person, as `linkage report subject --json` gives it.")],
+    vkey: Vkey = None,
+    witness: WitnessKeys = None,
+    witnesses: Wanted = 0,
+) -> None:
+    """ตรวจว่ารายงานของบุคคลครบถ้วน / Checks offline that a report about a person leaves nothing out."""
+    from gateway.verification.document import NotADocument
+    from gateway.verification.subject import read_report
+    from gateway.verification.subject import verify_report as verify
+
+    if vkey is None:
+        raise WrongUse("ระบุกุญแจตรวจสอบของบันทึกด้วย --vkey", "give the log's verifier key with --vkey")
+    try:
+        document = read_report(file.read_bytes())
+    except NotADocument:
+        raise Refused(
+            "ไฟล์นี้ไม่ใช่รายงานของบุคคลที่พิสูจน์ความครบถ้วนได้",
+            "this file is not a report about a person that shows that it is complete",
+        ) from None
+    report = verify(document, _one(vkey), _several(witness), wanted=_enough(witness, witnesses))
+    _tell(screen, report, {"subject": document["subject"]})
+
+
+@local
 def verify_log(
     screen: Screen,
     source: Annotated[

@@ -3,7 +3,7 @@
 Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.withheld`, `exchange.interrupted`,
 `exchange.refused`, `consent.given`, `consent.paused`, `consent.resumed`, `consent.withdrawn`, `consent.search`,
 `act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`, `log.continued`,
-`key.changed`, `month.forgotten`, `subject.moved`.
+`key.changed`, `month.forgotten`, `subject.moved`, `subjects.mapped`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,10 @@ OPENERS = ("exchange.decided", "exchange.refused")
 """The kinds of entry that an exchange begins with."""
 LINE = ("consumer", "client", "officer", "source", "service", "purpose", "agreement")
 """What makes a line: who asked whom for what, on which agreement."""
-TABLES = ("exchanges", "exchange_reasons", "exchange_lines", "exchange_hours", "exchange_days", "exchange_times")
+TABLES = (
+    *("exchanges", "exchange_reasons", "exchange_lines", "exchange_hours", "exchange_days", "exchange_times"),
+    "counted_beside",
+)
 """Everything that is filled here."""
 _COLUMNS = (
     "exchange",
@@ -178,8 +181,6 @@ def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
     kind, exchange = public["kind"], public["exchange"]
     if kind in OPENERS:
         found.opened[exchange] = _row(entry, public)
-    elif kind == "subject.moved":
-        _move(connection, found, entry.group("subject"))
     elif kind.startswith("exchange."):
         row = found.opened.get(exchange)
         if row is not None:
@@ -193,12 +194,23 @@ def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
             _count(found, line, service, row, was)
             values = [row[name] for name in ("closed_idx", "closed_at", "outcome")]
             connection.run(_CLOSE, (*values, _text(row["body"]), exchange))
+    elif b'"counter"' in entry.contents["subject"]:
+        _beside(connection, found, entry)
 
 
-def _move(connection: Connection, found: _Slice, subject: dict[str, Any]) -> None:
-    """A person's exchanges under the name that the log knows them by from here on."""
-    present, earlier = (bytes.fromhex(subject[name]) for name in ("pseudonym", "earlier"))
-    connection.run("UPDATE exchanges SET subject = ? WHERE subject = ?", (present, earlier))
+def _beside(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
+    """What counts a person and begins no exchange. A move: all of the person's under the name of from here on."""
+    subject = entry.group("subject")
+    present = bytes.fromhex(subject["pseudonym"])
+    connection.run(
+        "INSERT INTO counted_beside (subject, idx) VALUES (?, ?) ON CONFLICT (subject, idx) DO NOTHING",
+        (present, entry.index),
+    )
+    if "earlier" not in subject:
+        return
+    earlier = bytes.fromhex(subject["earlier"])
+    for table in ("exchanges", "counted_beside"):
+        connection.run(f"UPDATE {table} SET subject = ? WHERE subject = ?", (present, earlier))  # noqa: S608
     for row in found.opened.values():
         if row["subject"] == earlier:
             row["subject"] = present

@@ -58,13 +58,16 @@ class Published:
             "entries": await self.proved([entry["index"] for entry in entries]),
         }
 
-    async def proved(self, indexes: Sequence[int]) -> list[dict[str, Any]]:
-        """Entries as a proof document has them: index, entry, proof, groups. LogUnavailable."""
+    async def proved(self, indexes: Sequence[int], shown: tuple[str, ...] = SHOWN) -> list[dict[str, Any]]:
+        """Entries as a proof document has them: index, entry, proof, groups. LogUnavailable.
+
+        `shown`: the groups that are; of the others the commitment.
+        """
         proofs = await self.proofs(indexes)
 
         def read(connection: Connection) -> list[dict[str, Any]]:
             return [
-                {"index": index, "proof": proof, **self._opened(connection, index)}
+                {"index": index, "proof": proof, **self._opened(connection, index, shown)}
                 for index, proof in zip(indexes, proofs, strict=True)
             ]
 
@@ -83,7 +86,7 @@ class Published:
 
         return await self._store.read(read)
 
-    def _opened(self, connection: Connection, index: int) -> dict[str, Any]:
+    def _opened(self, connection: Connection, index: int, shown: tuple[str, ...]) -> dict[str, Any]:
         """The entry and its groups: salt and text of those that are shown, the commitment of the others."""
         rows = connection.rows("SELECT entry, month, sealed FROM log_entries WHERE idx = ?", (index,))
         entry, month, sealed = bytes(rows[0][0]), rows[0][1], bytes(rows[0][2])
@@ -94,11 +97,11 @@ class Published:
             opened = open_entry(index, entry, sealed, key)
         except BrokenEntry:
             return {"entry": entry.hex(), "groups": None}
-        return {"entry": entry.hex(), "groups": {name: _shown(opened, name) for name in GROUPS}}
+        return {"entry": entry.hex(), "groups": {name: _shown(opened, name, shown) for name in GROUPS}}
 
 
-def _shown(opened: OpenedEntry, name: str) -> dict[str, str]:
+def _shown(opened: OpenedEntry, name: str, shown: tuple[str, ...]) -> dict[str, str]:
     own, content = salts(opened.secret)[name], opened.contents[name]
-    if name in SHOWN:
+    if name in shown:
         return {"salt": own.hex(), "content": content.decode()}
     return {"commitment": commitment(own, content).hex()}

@@ -11,6 +11,7 @@ from gateway.current import Current, Holding
 from gateway.errors import HolderNotAccepted
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
 from gateway.exchangelog.checkpoints import Checkpoints
+from gateway.exchangelog.completeness import Completeness
 from gateway.exchangelog.published import Published
 from gateway.governance import Governance
 from gateway.http.drain import Drain
@@ -37,6 +38,7 @@ class Edge:
     search: ExchangeSearch
     checkpoints: Checkpoints
     published: Published
+    completeness: Completeness
     identity: Identity
     pipeline: Pipeline
     consenting: Consenting

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +16,7 @@ from gateway.http.reading import form_of
 from gateway.http.report_documents import BreachReport, Person, Pseudonym, SubjectReport
 from gateway.http.reporting import head_of, not_yours, record_report, span_of
 from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problems, takes
+from gateway.http.transparency import key_history
 from gateway.model import IdentifierKind, require_identifier
 from gateway.reports import access, breach
 
@@ -44,8 +47,16 @@ def routes(edge: Edge) -> APIRouter:
         holding = edge.current.holding
         mine = [one for one in found if not caller.agency or caller.agency in (one["consumer"], one["source"])]
         accesses = [access(one, holding.registers, holding.services) for one in mine]
-        body = {"subject": person.hex, "reason": wanted.reason, "accesses": accesses, "counted": counted}
-        return Json({**head_of("subject", caller, wanted), **body, "complete": complete and len(mine) == len(found)})
+        body: dict[str, Any] = {
+            "subject": person.hex,
+            "reason": wanted.reason,
+            "accesses": accesses,
+            "counted": counted,
+        }
+        whole = complete and len(mine) == len(found)
+        if whole and not caller.agency:
+            body["completeness"] = await _completeness(edge, person)
+        return Json({**head_of("subject", caller, wanted), **body, "complete": whole})
 
     @router.post(
         "/v1/audit/subject",
@@ -93,6 +104,12 @@ def routes(edge: Edge) -> APIRouter:
         return Json({**head_of("breach", caller, wanted), **more, **body})
 
     return router
+
+
+async def _completeness(edge: Edge, person: Subject) -> dict[str, Any] | None:
+    """What shows that the list leaves nothing out, with the log's keys where it has had more than one."""
+    document, history = await edge.completeness.document(person), key_history(edge)
+    return {**document, "keys": history} if document is not None and len(history) > 1 else document
 
 
 def _person(edge: Edge, wanted: Person) -> Subject:

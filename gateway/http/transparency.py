@@ -55,7 +55,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def vkey(_: Request) -> Response:
         """The key that checkpoints verify with. Whoever checks pins it, and asks for it elsewhere too."""
-        history = _history(edge)
+        history = key_history(edge)
         return Response(f"{history[-1]['vkey']}\n", 200, {"cache-control": "no-cache"}, _TEXT)
 
     @router.get(
@@ -65,7 +65,7 @@ def routes(edge: Edge) -> APIRouter:
     )
     async def keys(_: Request) -> Response:
         """Every verifier key that the log has had, the first one first, each vouched for by the one before."""
-        return Json({"log": edge.log.origin, "keys": _history(edge)})
+        return Json({"log": edge.log.origin, "keys": key_history(edge)})
 
     @router.get(
         "/log/tile/{path:path}",
@@ -103,11 +103,12 @@ def routes(edge: Edge) -> APIRouter:
 
 async def proof_document(edge: Edge, exchange: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """An exchange's proof, with all of the log's keys where it has had more than one."""
-    document, history = await edge.published.proof(exchange, entries), _history(edge)
+    document, history = await edge.published.proof(exchange, entries), key_history(edge)
     return {**document, "keys": history} if len(history) > 1 else document
 
 
-def _history(edge: Edge) -> list[dict[str, Any]]:
+def key_history(edge: Edge) -> list[dict[str, Any]]:
+    """Every verifier key that the log has had, as `/log/keys` lists them."""
     return verifier_keys(edge.log.origin, edge.current.holding.registers) or [
         {"vkey": str(edge.checkpoints.verifier), "from_entry": None, "succession": None}
     ]

@@ -273,3 +273,33 @@ gateways = Table(
     Column("beat", BigInteger, nullable=False),
 )
 """Which gateways live (`gateway.store.lease`). `beat`: milliseconds since the epoch, by the database's clock."""
+
+counted_beside = Table(
+    "counted_beside",
+    metadata,
+    Column("subject", LargeBinary(32), primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+)
+"""Entries that count a subject and begin no exchange: of consents, and of moves to another name. Of the projection."""
+
+subject_maps = Table(
+    "subject_maps",
+    metadata,
+    Column("map", BigInteger, primary_key=True, autoincrement=False),
+    Column("subjects", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("secret", LargeBinary(32), nullable=False),
+    Column("idx", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+)
+"""Maps of subjects to counts. `map`: the log's size that it is of; `secret`: hides its counts; `idx`: its entry."""
+
+map_tiles = Table(
+    "map_tiles",
+    metadata,
+    Column("map", BigInteger, primary_key=True, autoincrement=False),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The newest map: at level 0 names and counts, 256 a row; above, hashes."""

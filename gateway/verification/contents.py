@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gateway.exchangelog.entry import OpenedEntry
+from gateway.exchangelog.subjectmap import Map
 from gateway.keys import BadSuccession, read_succession
+from gateway.tlog.countmap import leaf
+from gateway.tlog.merkle import Range, leaf_hash
 from gateway.verification.acts import BadAct, Operators, UnknownKey
 from gateway.verification.findings import Report
 from gateway.verification.records import Records
@@ -29,6 +32,24 @@ class Contents:
         self._open: dict[str, int] = {}
         self._closed: set[str] = set()
         self._forgotten = 0
+        self._expected: Map | None = None
+
+    def expect(self, made: Map) -> None:
+        """A map of subjects that is to have the counters as they are after its `size` entries."""
+        self._expected = made
+
+    def at(self, index: int) -> None:
+        """Before the entry at `index`, or after the last: the map of this size is held against the counters."""
+        made = self._expected
+        if made is None or made.size != index or self._forgotten:
+            return
+        tree = Range()
+        counted = sorted((bytes.fromhex(name), count) for name, (count, _) in self._counters.items() if count)
+        for name, count in counted:
+            tree.add(leaf_hash(leaf(made.secret, name, count)))
+        self._report.count("subjects in the map", len(counted))
+        if (made.subjects, made.root) != (len(counted), tree.root()):
+            self._report.fault(f"entry {made.index}", f"the map of subjects is not that of the first {index} entries")
 
     def forgotten(self) -> None:
         """An entry whose month's key was destroyed: nothing can be said of what it held."""
@@ -46,6 +67,8 @@ class Contents:
             self._act(index, opened)
         elif kind == "agreement.reminded":
             self._reminder(index, opened)
+        elif kind == "subjects.mapped":
+            self._map(index, opened)
         elif kind == "key.changed":
             self._keys(index, opened)
         elif kind == "exchange.decided":
@@ -129,6 +152,15 @@ class Contents:
             self._report.fault(f"entry {index}", f"the subject's counter is {number} where {count + 1} was due")
         else:
             self._report.fault(f"entry {index}", "the subject's previous entry is another than the one it names")
+
+    def _map(self, index: int, opened: OpenedEntry) -> None:
+        content, made = opened.group("content"), self._expected
+        if not isinstance(content.get("log_size"), int) or content["log_size"] > index:
+            self._report.fault(f"entry {index}", "the map of subjects is of entries that came after it")
+        if made is not None and made.index == index:
+            stated = (content.get("log_size"), content.get("subjects"), content.get("root"))
+            if stated != (made.size, made.subjects, made.root.hex()):
+                self._report.fault(f"entry {index}", "the map that is kept is another than this entry names")
 
     def _moved(self, index: int, person: str, earlier: str) -> tuple[int, str | None]:
         """The counter of a person known from here on by another name; of the earlier one, where it went is left."""

@@ -22,6 +22,7 @@ from typing import Any
 import orjson
 
 from gateway.exchangelog.entry import BrokenEntry, open_entry
+from gateway.exchangelog.subjectmap import newest_in
 from gateway.exchangelog.vault import Vault
 from gateway.keyhistory import history_of
 from gateway.keys import Masters
@@ -75,6 +76,9 @@ def _walk(
     (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
     tree = _Tree(connection, _keys_in_force(connection, key, report), seen, report)
     contents = Contents(report, _operators(connection))
+    newest = newest_in(connection)
+    if newest is not None:
+        contents.expect(newest)
     months = _Months(connection, vault.oldest if vault is not None else "", report)
     hashing = opening = 0.0
     for rows in _paged(connection, "log_entries", "idx, entry, month, sealed", "idx"):
@@ -97,6 +101,7 @@ def _walk(
     tree.end()
     if vault is not None:
         months.end()
+        contents.at(tree.size)
         contents.end(_counters(connection), _open_exchanges(connection), _records(connection))
     report.counts["entries"] = tree.size
     report.seconds |= {"hashing": hashing, "opening": opening}
@@ -106,6 +111,7 @@ def _open(
     connection: Connection, rows: list[Any], vault: Vault, contents: Contents, months: _Months, report: Report
 ) -> None:
     for index, entry, month, sealed in rows:
+        contents.at(index)
         key = vault.open(connection, month)
         months.take(index, month, known=key is not None)
         if key is None:

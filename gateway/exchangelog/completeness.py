@@ -1,0 +1,57 @@
+"""That a list about one person is all there is: every entry that counts the person, against the newest map.
+
+The document is for whoever asked in the person's name: it shows the entries' `public` and `subject` groups, so the
+person's pseudonym and counter, and of the other groups the commitments only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.exchangelog.log import Subject
+from gateway.exchangelog.published import Published
+from gateway.exchangelog.subjectmap import SubjectMaps
+from gateway.store import Connection, Store
+
+FORMAT = "linkage-subject/v1"
+SHOWN = ("public", "subject")
+MOST = 5000
+"""A person who is counted more often than this gets the list without the proof of each entry."""
+
+
+class Completeness:
+    """Makes the documents."""
+
+    def __init__(self, store: Store, maps: SubjectMaps, published: Published) -> None:
+        self._store = store
+        self.maps = maps
+        self._published = published
+
+    async def document(self, person: Subject) -> dict[str, Any] | None:
+        """The document; None before the first map, or where there are more than MOST entries. LogUnavailable."""
+        made = await self.maps.newest()
+        if made is None:
+            return None
+        indexes = await self._store.read(lambda c: _counted(c, person.names))
+        if len(indexes) > MOST:
+            return None
+        entries = await self._published.proved(indexes, SHOWN) if indexes else []
+        return {
+            "format": FORMAT,
+            "names": [name.hex() for name in person.names],
+            "map": (await self._published.proved([made.index], ("public", "content")))[0],
+            "places": await self.maps.places(made, person.names),
+            # Of forgotten months nothing is shown but that they are counted.
+            "entries": [entry for entry in entries if entry["groups"] is not None],
+        }
+
+
+def _counted(connection: Connection, names: tuple[bytes, ...]) -> list[int]:
+    """The entries that count a person, in order."""
+    places = ", ".join("?" * len(names))
+    rows = connection.rows(
+        f"SELECT opened_idx FROM exchanges WHERE subject IN ({places}) AND outcome <> 'refused'"  # noqa: S608
+        f" UNION ALL SELECT idx FROM counted_beside WHERE subject IN ({places}) ORDER BY 1 LIMIT ?",
+        (*names, *names, MOST + 1),
+    )
+    return [int(row[0]) for row in rows]
