@@ -80,7 +80,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
     boot = new_id("boot")
     keys = Keys.load(settings.keys)
     store = Store(settings.database, max_waiting=settings.max_waiting_appends)
-    vault = Vault(keys.master)
+    vault = Vault(keys.master, settings.log_archive)
     log = ExchangeLog(store, keys, origin=settings.origin, gateway=settings.gateway_name, vault=vault, boot=boot)
     lease = lease_for(settings.database, settings.gateway_name, boot=boot, owner=owner or boot)
     store.work_behind(_behind(log))

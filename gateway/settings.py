@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     subject_map_interval: float = Field(
         86400.0, ge=1, description="How often all subjects' counts are committed to the log, in seconds."
     )
+    log_archive: Path | None = Field(
+        None, description="Where `linkage log archive` moved the log's older part; read where the database lacks it."
+    )
     log_retention_months: int = Field(
         120, ge=1, le=1200, description="How long the log's contents are kept at least, in months after their own."
     )

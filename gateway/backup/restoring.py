@@ -107,7 +107,7 @@ def restore(settings: Settings, folder: Path, seen: Sequence[Seen], *, reason: s
         try:
             connection.begin()
             _fill(connection, folder)  # 3
-            report = _proved(connection, manifest, old, keys, seen)  # 4
+            report = _proved(connection, manifest, old, keys, seen, settings.log_archive)  # 4
             new, lost = _continued(connection, settings, manifest, keys, store, largest(seen), reason)  # 5
             connection.commit()  # 6
         except BaseException:
@@ -136,10 +136,17 @@ def _fill(connection: Connection, folder: Path) -> None:
         )
 
 
-def _proved(connection: Connection, manifest: Manifest, key: VerifierKey, keys: Keys, seen: Sequence[Seen]) -> Report:
+def _proved(
+    connection: Connection,
+    manifest: Manifest,
+    key: VerifierKey,
+    keys: Keys,
+    seen: Sequence[Seen],
+    archive: Path | None,
+) -> Report:
     """Step 4; the report of a log that holds as far as it goes. NotProved otherwise."""
     try:
-        report = verify_state(connection, key, keys.master)
+        report = verify_state(connection, key, keys.master, archive=archive)
     except (InvalidTag, UnknownMaster):
         raise BadBackup("master.key does not open its months' keys: restore the key files of then first") from None
     (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]

@@ -27,6 +27,7 @@ from gateway.cli import (
     key_files,
     local,
     log,
+    log_archiving,
     log_export,
     log_forgetting,
     log_reconcile,
@@ -81,6 +82,7 @@ log.app.command("cases")(log_export.cases)
 log.app.command("summary")(log_summary.summary)
 log.app.command("reconcile")(log_reconcile.reconcile)
 log.app.command("verify")(verification.verify_log)
+log.app.command("archive")(log_archiving.archive)
 log.app.command("forget")(log_forgetting.forget)
 app.add_typer(consents.app, name="consent")
 reports.app.command("verify")(verification.verify_report)

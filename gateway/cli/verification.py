@@ -161,6 +161,7 @@ def _verify_database(
             key,
             None if tree_only else keys.master,
             seen=before.checkpoint if before else None,
+            archive=settings.log_archive,
         )
         latest = latest_in(connection)
     except (InvalidTag, UnknownMaster):

@@ -18,7 +18,7 @@ from gateway.exchangelog.checkpoints import latest_in
 from gateway.exchangelog.condition import condition_of
 from gateway.exchangelog.entry import BrokenEntry, open_entry
 from gateway.exchangelog.tree import LogDamaged, Tree
-from gateway.exchangelog.vault import Vault
+from gateway.exchangelog.vault import UnknownMaster, Vault
 from gateway.exchangelog.witnesses import Witness
 from gateway.keys import KeyFileError, Keys
 from gateway.registers import Registers, read_rows
@@ -190,13 +190,15 @@ def _log(connection: Connection, settings: Settings, keys: Keys) -> Iterator[Fin
 def _unopened(connection: Connection, keys: Keys) -> str:
     """What is wrong with the last entries, each opened and hashed; empty where nothing is."""
     vault = Vault(keys.master)
-    rows = connection.rows("SELECT idx, entry, month, sealed FROM log_entries ORDER BY idx DESC LIMIT ?", (LAST,))
+    rows = connection.rows(
+        "SELECT idx, entry, month, sealed FROM log_entries WHERE length(sealed) > 0 ORDER BY idx DESC LIMIT ?", (LAST,)
+    )
     for index, entry, month, sealed in rows:
         try:
             key = vault.open(connection, month)
             if key is not None:
                 open_entry(index, bytes(entry), bytes(sealed), key)
-        except InvalidTag:
+        except (InvalidTag, UnknownMaster):
             return "master.key does not open the months' keys: it is another log's"
         except BrokenEntry:
             return f"entry {index} does not open, or is not what its 32 bytes commit to"

@@ -252,7 +252,7 @@ class ExchangeLog:
                     found.append({**closed, **dict.fromkeys(GROUPS)})
                     continue
                 try:
-                    opened = open_entry(index, bytes(entry), bytes(sealed), key)
+                    opened = open_entry(index, bytes(entry), self._vault.sealed(index, bytes(sealed)), key)
                 except BrokenEntry:
                     found.append({**closed, **dict.fromkeys(GROUPS), "broken": True})
                     continue

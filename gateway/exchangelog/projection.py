@@ -109,7 +109,7 @@ def project(connection: Connection, vault: Vault) -> bool:
         if key is None:
             continue
         try:
-            unsealed = unseal(index, bytes(entry), bytes(sealed), key)
+            unsealed = unseal(index, bytes(entry), vault.sealed(index, bytes(sealed)), key)
         except BrokenEntry:  # it hides itself alone; the verifier says which it is
             continue
         _take(connection, found, unsealed)

@@ -94,7 +94,7 @@ class Published:
         if key is None:  # the month was forgotten: the proof holds, and nobody can say of what
             return {"entry": entry.hex(), "groups": None}
         try:
-            opened = open_entry(index, entry, sealed, key)
+            opened = open_entry(index, entry, self._vault.sealed(index, sealed), key)
         except BrokenEntry:
             return {"entry": entry.hex(), "groups": None}
         return {"entry": entry.hex(), "groups": {name: _shown(opened, name, shown) for name in GROUPS}}

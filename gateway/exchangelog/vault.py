@@ -8,10 +8,12 @@ them, stay as they are.
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.errors import LogUnavailable
+from gateway.exchangelog.archive import Archive
 from gateway.keys import Masters
 from gateway.store import Connection, DropWraps, PutMonth, Store
 
@@ -28,8 +30,10 @@ class UnknownMaster(Exception):
 class Vault:
     """Opens and makes monthly keys. Safe to call from any thread once a month is prepared."""
 
-    def __init__(self, masters: Masters) -> None:
+    def __init__(self, masters: Masters, archive: Path | None = None) -> None:
+        """`archive`: where the sealed contents lie that have left the database."""
         self._masters = masters
+        self._archive = Archive(archive)
         self._keys: dict[str, AESGCM] = {}
 
     async def prepare(self, store: Store, month: str) -> AESGCM:
@@ -49,6 +53,10 @@ class Vault:
     def fresh(self, month: str) -> PutMonth:
         """A new key for the month, as a change; it is the month's only if the month has none by then."""
         return PutMonth(month, *self._masters.wrap(month, AESGCM.generate_key(256)), first=True)
+
+    def sealed(self, index: int, there: bytes) -> bytes:
+        """An entry's sealed contents, as `there` in the database or in the archive. BrokenEntry where in neither."""
+        return there or self._archive.sealed(index, there)
 
     def known(self, month: str) -> AESGCM | None:
         """The month's key if it is at hand."""

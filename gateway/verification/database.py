@@ -17,45 +17,83 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+from gateway.exchangelog.archive import BadArchive, Manifest, archived_from, root_of_archive
 from gateway.exchangelog.entry import BrokenEntry, open_entry
 from gateway.exchangelog.subjectmap import newest_in
+from gateway.exchangelog.tree import LogDamaged, Tree
 from gateway.exchangelog.vault import Vault
 from gateway.keyhistory import history_of
 from gateway.keys import Masters
 from gateway.store import Connection
 from gateway.tlog.checkpoint import Checkpoint, open_checkpoint
-from gateway.tlog.merkle import Range, leaf_hash, leaf_hashes, perfect_root
+from gateway.tlog.merkle import ProofError, Range, leaf_hash, leaf_hashes, perfect_root, tree_root
 from gateway.tlog.note import NoteError, VerifierKey
 from gateway.tlog.tiles import HASH, HEIGHT, WIDTH, split
 from gateway.verification.contents import Contents
 from gateway.verification.findings import Report
-from gateway.verification.keys import KeysInForce, in_force
+from gateway.verification.keys import KeysInForce, in_force, signer_of
 
 PAGE = 2048
 
 
 def verify_database(
-    connection: Connection, key: VerifierKey, master: Masters | None, *, seen: Checkpoint | None = None
+    connection: Connection,
+    key: VerifierKey,
+    master: Masters | None,
+    *,
+    seen: Checkpoint | None = None,
+    archive: Path | None = None,
 ) -> Report:
     """Checks a log against itself, `key` (any that it had), and a checkpoint `seen` earlier.
 
-    `master`: the master keys; without them the entries stay closed and only the tree is checked.
+    `master`: the master keys; without them the entries stay closed and only the tree is checked. `archive`: the
+    folder of what has left the database, which is then checked too.
     """
     with connection.one_state():
-        return verify_state(connection, key, master, seen=seen)
+        return verify_state(connection, key, master, seen=seen, archive=archive)
 
 
 def verify_state(
-    connection: Connection, key: VerifierKey, master: Masters | None, *, seen: Checkpoint | None = None
+    connection: Connection,
+    key: VerifierKey,
+    master: Masters | None,
+    *,
+    seen: Checkpoint | None = None,
+    archive: Path | None = None,
 ) -> Report:
     """The same of what a transaction that is already open sees: a restored log, before it counts."""
     report = Report()
-    _walk(connection, key, Vault(master) if master is not None else None, seen, report)
+    if archive is not None:
+        _check_archive(connection, key, archive, report)
+    _walk(connection, key, Vault(master, archive) if master is not None else None, seen, report)
     return report
+
+
+def _check_archive(connection: Connection, key: VerifierKey, folder: Path, report: Report) -> None:
+    """That the archive's entries and tiles are the log's beginning, by its own checkpoint and by the database."""
+    try:
+        manifest = Manifest.read(folder)
+        gone = archived_from(connection, manifest.entries if manifest is not None else 0)
+        if gone is not None:
+            report.fault(f"entry {gone}", "its contents have left the database, and the archive does not go so far")
+        if manifest is None:
+            return
+        root = root_of_archive(folder, manifest.entries)
+        if root != manifest.root:
+            report.fault("archive", "its entries are others than it says")
+        keys = _keys_in_force(connection, key, report)
+        manifest.check(root, signer_of(manifest.checkpoint, keys.all))
+        report.count("archived entries", manifest.entries)
+        (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
+        if manifest.entries > size or tree_root(manifest.entries, Tree(connection).subtree) != root:
+            report.fault("archive", "the database's entries are others than the archive's")
+    except (BadArchive, ProofError, NoteError, LogDamaged) as error:
+        report.fault("archive", str(error))
 
 
 def _paged(connection: Connection, table: str, columns: str, key: str) -> Iterator[list[Any]]:
@@ -118,7 +156,7 @@ def _open(
             contents.forgotten()
             continue
         try:
-            contents.take(open_entry(index, bytes(entry), bytes(sealed), key))
+            contents.take(open_entry(index, bytes(entry), vault.sealed(index, bytes(sealed)), key))
         except (BrokenEntry, ValueError, struct.error):
             report.fault(f"entry {index}", "the entry does not open, or is not what its 32 bytes commit to")
 

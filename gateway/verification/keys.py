@@ -77,6 +77,11 @@ class KeysInForce:
     def __init__(self, keys: Iterable[tuple[int, VerifierKey]]) -> None:
         self._keys = list(keys)
 
+    @property
+    def all(self) -> list[VerifierKey]:
+        """Every one of them, the first one first."""
+        return [key for _, key in self._keys]
+
     def of(self, size: int) -> VerifierKey:
         """The key that a checkpoint of `size` entries has to be signed with: the last that these entries took up."""
         return next((key for first, key in reversed(self._keys) if first < size), self._keys[0][1])

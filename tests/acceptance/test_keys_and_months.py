@@ -67,11 +67,6 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
         gateway.initialise()
         gateway.start()
         seed(gateway, agencies)
-        with gateway.as_("admin") as admin:
-            admin.act(
-                "operator.add",
-                {"id": "admin-2", "name": "second", "role": "admin", "keys": [gateway.person("admin-2")]},
-            )
         yield gateway
     finally:
         gateway.stop()
