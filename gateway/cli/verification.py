@@ -155,6 +155,8 @@ def _verify_database(
     try:
         history = keys_in(connection, settings.origin)
         own = Signer(settings.origin, keys.log_key()).verifier
+        if history and str(own) not in [item["vkey"] for item in history]:  # rotated, and not taken up yet
+            own = parse_key(history[-1]["vkey"])
         key = _known(before, _one(vkey) if vkey else None, history) or own
         report = verify_database(
             connection,

@@ -3,6 +3,8 @@
     content of a group = canonical JSON (RFC 8785; ASCII keys and no floats, so that sorted orjson is it)
     salt of a group    = HMAC-SHA-256(the entry's 32-byte secret, "linkage/v1/salt/" + the group's name)
     commitment         = SHA-256(salt || content)
+    facts              = in `subject`, the commitment of what was judged on, with a salt of its own: the subject can be
+                         shown its place in the log without what registers and officers' codes the judge looked at
     entry              = SHA-256(the five commitments, in the order public, parties, subject, legal, content)
 
 So one group can be shown to one party, with its salt, and the other commitments; nobody can guess the rest,
@@ -49,6 +51,11 @@ def commitment(group_salt: bytes, content: bytes) -> bytes:
     return hashlib.sha256(group_salt + content).digest()
 
 
+def facts_salt(secret: bytes) -> bytes:
+    """The salt of what was judged on."""
+    return KeyedDigest(secret).of(b"linkage/v1/salt/facts")
+
+
 def entry_bytes(commitments: tuple[bytes, ...]) -> bytes:
     """The entry's 32 bytes, from the five commitments in order."""
     return hashlib.sha256(b"".join(commitments)).digest()
@@ -82,13 +89,17 @@ class EntryDraft:
         if count is not None:
             counter = {"counter": count, "previous": previous.hex() if previous else None}
             groups = {**groups, "subject": {**groups["subject"], **counter}}
-        secret = os.urandom(32)
+        secret, facts = os.urandom(32), b""
+        if groups["subject"].get("facts") is not None:
+            facts = canonical(groups["subject"]["facts"])
+            hidden = commitment(facts_salt(secret), facts).hex()
+            groups = {**groups, "subject": {**groups["subject"], "facts": hidden}}
         contents = [canonical(groups[name]) for name in GROUPS]
         entry = entry_bytes(
             tuple(commitment(own, content) for own, content in zip(salts(secret).values(), contents, strict=True))
         )
         nonce = os.urandom(_NONCE)
-        plain = secret + _LENGTHS.pack(*map(len, contents)) + b"".join(contents)
+        plain = secret + _LENGTHS.pack(*map(len, contents)) + b"".join(contents) + facts
         return entry, nonce + self.key.encrypt(nonce, plain, entry)
 
 
@@ -100,15 +111,19 @@ class OpenedEntry:
     entry: bytes
     secret: bytes = field(repr=False)
     contents: dict[str, bytes] = field(repr=False)
+    facts: bytes = field(default=b"", repr=False)
 
     def group(self, name: str) -> dict[str, Any]:
-        """One group as a dictionary."""
+        """One group as a dictionary, `facts` in it as their commitment."""
         value: dict[str, Any] = orjson.loads(self.contents[name])
         return value
 
     def as_json(self) -> dict[str, Any]:
-        """Index, entry and every group."""
-        return {"index": self.index, "entry": self.entry.hex(), **{name: self.group(name) for name in GROUPS}}
+        """Index, entry and every group, with what was judged on."""
+        groups = {name: self.group(name) for name in GROUPS}
+        if self.facts:
+            groups["subject"]["facts"] = orjson.loads(self.facts)
+        return {"index": self.index, "entry": self.entry.hex(), **groups}
 
 
 class BrokenEntry(Exception):
@@ -125,7 +140,7 @@ def unseal(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
     contents: dict[str, bytes] = {}
     for name, length in zip(GROUPS, lengths, strict=True):
         contents[name], rest = rest[:length], rest[length:]
-    return OpenedEntry(index, entry, secret, contents)
+    return OpenedEntry(index, entry, secret, contents, rest)
 
 
 def open_entry(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
@@ -136,4 +151,8 @@ def open_entry(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEn
         != entry
     ):
         raise BrokenEntry(f"entry {index} is not what its commitment says")
+    if opened.facts:
+        hidden = commitment(facts_salt(opened.secret), opened.facts).hex()
+        if f'"facts":"{hidden}"'.encode() not in opened.contents["subject"]:
+            raise BrokenEntry(f"entry {index} was judged on other facts than its commitment says")
     return opened

@@ -59,7 +59,7 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
 
     folder = tmp_path_factory.mktemp("aged")
     agencies = {name: Agency(name, folder / name) for name in ("dopa", "nhso")}
-    gateway = RunningGateway(folder, LINKAGE_LOG_RETENTION_MONTHS=24)
+    gateway = RunningGateway(folder, LINKAGE_LOG_RETENTION_MONTHS=24, LINKAGE_SUBJECT_MAP_INTERVAL=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gateway.exchangelog.log.now", lambda: LONG_AGO)
         asyncio.run(with_a_past(gateway))
@@ -125,6 +125,7 @@ def test_every_key_is_replaced_and_what_the_old_ones_signed_still_holds(
         assert cli.run(["keys", "rotate", kind, "--json"]) == 0
         said = orjson.loads(capsys.readouterr().out)
         assert (said["key"], said["kid"]) == (kind, Keys.load(keys).kids[kind])
+    assert cli.run(["log", "verify"]) == 0  # in between: the new key is there, and the log does not know it yet
     assert cli.run(["keys", "rotate", "master", "--finish"]) == 1  # its months are wrapped by the earlier one only
     aged.start()
     capsys.readouterr()
@@ -154,6 +155,24 @@ def test_every_key_is_replaced_and_what_the_old_ones_signed_still_holds(
     assert checked(aged, backup(aged, tmp_path / "now.db"), keys).findings == []
     assert cli.run(["keys", "rotate", "master", "--finish"]) == 0
     assert not list((keys / "retired").glob("master-*.key"))
+
+
+def test_a_report_about_a_person_proves_that_it_leaves_nothing_out(aged: RunningGateway, tmp_path: Path) -> None:
+    asked(aged)
+    person = {"citizen_id": population.story_people()[0].citizen_id, "reason": "request RQ-1 under section 30"}
+    report: dict[str, Any] = {}
+    deadline = time.monotonic() + 30
+    with aged.as_("auditor") as auditor:
+        while not report.get("completeness") and time.monotonic() < deadline:
+            report = auditor.report("subject", person, "audit")
+            time.sleep(0.2)
+    file, vkey = tmp_path / "report.json", served(aged, "/log/vkey").text.strip()
+    file.write_bytes(orjson.dumps(report))
+    assert cli.run(["report", "verify", str(file), "--vkey", vkey]) == 0
+    assert not any(word in file.read_text() for word in ("candidates", person["citizen_id"]))
+    file.write_bytes(orjson.dumps({**report, "accesses": report["accesses"][1:]}))
+    assert cli.run(["report", "verify", str(file), "--vkey", vkey]) == 1
+    assert cli.run(["report", "verify", str(file)]) == 2
 
 
 def test_old_months_are_forgotten_by_two_and_in_backups_too(

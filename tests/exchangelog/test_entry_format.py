@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.exchangelog.entry import GROUPS, BrokenEntry, EntryDraft, canonical, open_entry
+from gateway.exchangelog.entry import GROUPS, BrokenEntry, EntryDraft, canonical, facts_salt, open_entry
 
 ORDER = ["public", "parties", "subject", "legal", "content"]
 KEY = bytes(range(32))
@@ -148,3 +148,21 @@ def test_neither_the_draft_nor_the_opened_entry_shows_its_contents() -> None:
     draft = EntryDraft("2026-11", AESGCM(KEY), {name: {"word": "confidential"} for name in ORDER}, b"s" * 32)
     entry, sealed = draft.seal(1, None)
     assert "confidential" not in repr(draft) + repr(open_entry(0, entry, sealed, AESGCM(KEY)))
+
+
+def test_what_was_judged_on_stands_in_its_group_as_a_commitment() -> None:
+    """So the subject group can be shown to the person it is of, and the facts to nobody but auditors."""
+    key = AESGCM(AESGCM.generate_key(256))
+    facts = {"now": "2026-11-26T10:00:00.000Z", "candidates": [{"officer": "somsri.j"}]}
+    groups = {name: dict[str, Any]() for name in GROUPS} | {"subject": {"pseudonym": "ab" * 32, "facts": facts}}
+    entry, sealed = EntryDraft("2026-11", key, groups, b"s" * 32).seal(1, None)
+    opened = open_entry(0, entry, sealed, key)
+    assert opened.as_json()["subject"]["facts"] == facts
+    assert b"somsri" not in b"".join(opened.contents.values())
+    assert opened.group("subject")["facts"] == hashlib.sha256(facts_salt(opened.secret) + canonical(facts)).hexdigest()
+    plain = key.decrypt(sealed[:12], sealed[12:], entry)
+    for other in (plain[:-1], plain + b" ", plain.replace(b"somsri", b"somsak")):
+        with pytest.raises(BrokenEntry, match="other facts"):
+            open_entry(0, entry, sealed[:12] + key.encrypt(sealed[:12], other, entry), key)
+    bare, closed = EntryDraft("2026-11", key, {**groups, "subject": {"facts": None}}).seal(None, None)
+    assert open_entry(0, bare, closed, key).as_json()["subject"] == {"facts": None}
