@@ -91,11 +91,12 @@ def _forgotten(connection: Connection) -> bool:
     through = orjson.loads(rows[0][0])["forgotten"] if rows else None
     if through is None:
         return False
-    oldest = connection.rows("SELECT exchange, opened_at FROM exchanges ORDER BY opened_idx LIMIT ?", (SLICE,))
-    gone = [(exchange,) for exchange, opened_at in oldest if opened_at[:7] <= through]
+    oldest = connection.rows("SELECT opened_idx, opened_at FROM exchanges ORDER BY opened_idx LIMIT ?", (SLICE,))
+    gone = [(index,) for index, opened_at in oldest if opened_at[:7] <= through]
     if gone:
         connection.begin()
-        connection.many("DELETE FROM exchanges WHERE exchange = ?", gone)
+        for table in ("exchanges", "exchange_reasons"):
+            connection.many(f"DELETE FROM {table} WHERE opened_idx = ?", gone)  # noqa: S608
         end = next_month(through)
         for table, column in (("exchange_hours", "hour"), ("exchange_days", "day"), ("exchange_times", "day")):
             connection.run(f"DELETE FROM {table} WHERE {column} < ?", (f"{end}-01",))  # noqa: S608 - the names are ours

@@ -29,6 +29,7 @@ from gateway.http import (
     governance_documents,
     health,
     judging,
+    log_documents,
     notices,
     oauth,
     person_reports,
@@ -48,7 +49,7 @@ from gateway.http.problems import Shield, from_framework, render
 from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
-_DOCUMENTS = (documents, record_documents, governance_documents, consent_documents, report_documents)
+_DOCUMENTS = (documents, record_documents, governance_documents, consent_documents, log_documents, report_documents)
 _OPEN = ("/oauth/token", "/healthz", "/readyz", "/metrics", "/.well-known/", "/log/", "/v1/consents/by-code/")
 _ASKS = {
     "post": {

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import NotFound
-from gateway.http.documents import LogKeys, ProofBody
 from gateway.http.edge import Edge
 from gateway.http.json import Json
+from gateway.http.log_documents import LogKeys, ProofBody
 from gateway.http.records import ExchangeId, record_reading
 from gateway.http.responses import LOG, TOKEN, Responses, answers, problems
 from gateway.keyhistory import verifier_keys

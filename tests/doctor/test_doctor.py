@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from gateway.doctor import machine
-from gateway.keys import Keys
+from gateway.keys import Keys, Master
 from gateway.tlog.note import Signer
 from gateway.witness.cosigning import cosign
 from gateway.witness.state import WitnessState
@@ -125,7 +125,7 @@ def test_keys_that_are_missing_broken_or_open_to_others(state: Path) -> None:
 
 
 def test_keys_of_another_log(state: Path) -> None:
-    (state / "keys" / "master.key").write_bytes(b"m" * 32)
+    Master.new(state / "keys" / "master.key").write()
     wrong("log", "master.key")
 
 

@@ -33,6 +33,10 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("map", "level", "idx"),
     )
-    for table in ("exchanges", "exchange_lines", "exchange_hours", "exchange_days", "exchange_times"):
-        op.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are ours
+    op.execute("DELETE FROM exchanges")
+    op.execute("DELETE FROM exchange_reasons")
+    op.execute("DELETE FROM exchange_lines")
+    op.execute("DELETE FROM exchange_hours")
+    op.execute("DELETE FROM exchange_days")
+    op.execute("DELETE FROM exchange_times")
     op.execute("UPDATE projected SET position = 0")
