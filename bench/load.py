@@ -16,6 +16,8 @@ import uvloop
 
 REQUEST_LINE = b"post /api/person http/1.1\r\n"
 """The one question a source of the bench answers, in small letters."""
+LONGEST_WAIT = 60.0
+"""Seconds that the last answers may take."""
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = b"content-length:"
 _CHUNKED = b"transfer-encoding: chunked"
@@ -32,7 +34,7 @@ class Figures:
     p99: float
     p999: float
     wrong: Mapping[str, int]
-    """What came instead of a 200, and how often: a status, or `closed`."""
+    """What came instead of a 200, and how often: a status, `closed`, or `unanswered`."""
 
     @property
     def errors(self) -> int:
@@ -94,6 +96,12 @@ class _Asking(asyncio.Protocol):
             self.wrong["closed"] += 1
             self._over.set_result(None)
 
+    def give_up(self) -> None:
+        """Counts what is still not answered."""
+        if not self._over.done():
+            self.wrong["unanswered"] += 1
+            self._end()
+
     def _ask(self) -> None:
         request = next(self._requests, None)
         if request is None:
@@ -143,8 +151,10 @@ async def _measure(port: int, requests: Iterable[bytes], in_flight: int, seconds
             )
             overs.append(over)
             asking.append(one)
-        await asyncio.wait_for(asyncio.gather(*overs), seconds + 60)
+        await asyncio.wait(overs, timeout=seconds + LONGEST_WAIT)
         took = perf_counter() - begun
+        for one in asking:
+            one.give_up()
     finally:
         gc.enable()
     times.sort()

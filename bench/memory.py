@@ -27,7 +27,7 @@ LONGEST = 3600
 
 
 def main() -> int:
-    """Runs it, prints a line for each point, and writes the result file. 1 where an exchange failed."""
+    """Runs it; each point is printed and kept as it comes. 1 where an exchange failed."""
     parser = argparse.ArgumentParser(prog="make bench-memory", description=__doc__)
     parser.add_argument("exchanges", type=int)
     parser.add_argument("--publish", action="store_true", help="writes docs/bench.md and the READMEs' table")
@@ -36,6 +36,7 @@ def main() -> int:
     points: list[dict[str, float]] = []
     errors = done = 0
     begun = time.monotonic()
+    report.RESULTS.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="linkage-bench-") as folder,
         source() as asked,
@@ -47,9 +48,8 @@ def main() -> int:
             figures = measure(running.port, some, IN_FLIGHT, 500, once=True)
             done, errors = done + figures.requests, errors + figures.errors
             points.append({"exchanges": done, "mb": max(memory_mb(running.process.pid))})
+            report.MEMORY.write_text(json.dumps({"when": f"{datetime.now(UTC):%Y-%m-%d}", "points": points}) + "\n")
             print(f"{done:>10,}  {points[-1]['mb']:6.1f} MB  {figures.per_second:7,.0f} a second", flush=True)
-    report.RESULTS.mkdir(parents=True, exist_ok=True)
-    report.MEMORY.write_text(json.dumps({"when": f"{datetime.now(UTC):%Y-%m-%d}", "points": points}) + "\n")
     if given.publish:
         report.publish()
     return 1 if errors else 0

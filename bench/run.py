@@ -274,7 +274,7 @@ def _machine() -> str:
         ),
         platform.machine(),
     )
-    return f"{os.cpu_count()} cores of {model}, {platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} cores of {model}, {platform.system()} {'.'.join(platform.release().split('.')[:2])}"
 
 
 def _versions(systems: Sequence[System]) -> dict[str, str]:

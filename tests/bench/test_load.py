@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from bench import load
 from bench.gateways import DIRECT, PEOPLE, Source, posts, source
 from bench.load import measure
 from tests.bench.servers import answering
@@ -69,3 +70,10 @@ def test_a_connection_that_is_closed_on_us_is_an_error() -> None:
     with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", b"") as port:
         figures = measure(port, posts("/", {}, [b"{}"] * 6), 2, 30, once=True)
     assert (figures.requests, dict(figures.wrong)) == (0, {"closed": 2})
+
+
+def test_what_is_never_answered_ends_and_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "LONGEST_WAIT", 0.2)
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n") as port:
+        figures = load.measure(port, posts("/", {}, [b"{}"]), 2, 0.1)
+    assert (figures.requests, dict(figures.wrong)) == (0, {"unanswered": 2})
