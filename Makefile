@@ -78,6 +78,8 @@ bench: $(STAMP)
 	@$(BIN)/python tests/policy/judge_cost.py
 	@echo 'the exchange log / บันทึกการแลกเปลี่ยนข้อมูล'
 	@$(BIN)/python -m bench.log
+	@echo 'with one source hanging / เมื่อหน่วยงานหนึ่งไม่ตอบ'
+	@$(BIN)/python -m bench.hanging
 
 bench-large: $(STAMP)
 	@$(BIN)/python -m bench.large $(if $(ENTRIES),--entries $(ENTRIES)) $(ARGS)

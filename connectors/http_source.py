@@ -80,7 +80,12 @@ class HttpSource:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The session, opened if it is not. Raises AgencyUnavailable (`secret_missing`, `secret_unusable`)."""
+        """The session, opened if it is not.
+
+        Raises AgencyUnavailable: `secret_missing`, `secret_unusable`; `disconnected` where it was closed.
+        """
+        if self._closed:  # meanwhile: it is we who hung up
+            raise AgencyUnavailable("disconnected")
         loop = asyncio.get_running_loop()
         if self._session is None or loop.time() >= self._until:
             session, self._session = self._session, self._open()
@@ -98,8 +103,6 @@ class HttpSource:
         then looked up anew); and where the settings let it be, what was lost on a kept connection that the source
         closed as we wrote to it.
         """
-        if self._closed:
-            raise AgencyUnavailable("disconnected")
         session = self.session
         try:
             return await session.request(method, url, data=body, headers=headers, allow_redirects=False)
@@ -112,8 +115,6 @@ class HttpSource:
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             if not self._repeatable:
                 raise
-        if self._closed:  # meanwhile: it is we who hung up
-            raise AgencyUnavailable("disconnected")
         return await self.session.request(method, url, data=body, headers=headers, allow_redirects=False)
 
     async def close(self) -> None:

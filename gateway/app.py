@@ -52,7 +52,7 @@ from gateway.reminding import Reminders
 from gateway.seal import Sealer
 from gateway.serving import Server, listening
 from gateway.settings import Settings
-from gateway.sources import Sources, told_of_refusals
+from gateway.sources import Sources
 from gateway.store import REGISTERS, Connection, Store
 from gateway.store.lease import lease_for
 from gateway.store.migrate import standing, upgrade
@@ -100,7 +100,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
     secret = machine_secrets(settings.secrets)
 
     def open_one(service: Service) -> Connector:
-        allowed = told_of_refusals(service, settings.address_allowed(service.agency))
+        allowed = sources.watched(service, settings.address_allowed(service.agency))
         return open_connector(service, secret=secret, address_allowed=allowed)
 
     sources = Sources(

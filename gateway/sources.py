@@ -30,12 +30,10 @@ from gateway.plugin import (
     Record,
     SourceFault,
 )
-from gateway.source_health import Fared
+from gateway.source_health import Fared, allowing
 
 _FAULT = re.compile(r"[A-Za-z_]{1,56}[0-9]{0,5}[A-Za-z_]{0,3}", re.ASCII)
 """A fault's short code; too few digits in a row for anyone's number."""
-_MOST_TOLD = 256
-_TOLD_AGAIN = 60.0
 _GRACE = 0.25
 """Seconds after the deadline that a connector has to say itself that it is late."""
 
@@ -57,8 +55,6 @@ class _Source:
     """The breaker is open: only a trial goes through, and none before `until`."""
     until: float = 0.0
     trial: bool = False
-    fault: str = ""
-    """The last failure's code, until the source answers in good order."""
 
 
 class Sources:
@@ -103,7 +99,7 @@ class Sources:
                 record = await source.connector.fetch(ask)
             if not (isinstance(record, Record) and isinstance(record.data, Mapping)):
                 raise AgencyMisbehaved("connector_answer")
-            source.failures, source.fault, source.left_alone = 0, "", False
+            source.failures, source.left_alone = 0, False
             source.fared.answered(loop.time() - begun)
             return record
         except TimeoutError:
@@ -146,7 +142,26 @@ class Sources:
             if source.left_alone:
                 waits = source.until > asyncio.get_running_loop().time()
                 breaker = "open" if waits and not source.trial else "half_open"
-        return {"breaker": breaker, "under_way": under_way, **fared.as_json()}
+        return {"breaker": breaker, "under_way": under_way, **fared.as_json(service.agency)}
+
+    def watched(self, service: Service, allowed: Callable[[str], bool]) -> Callable[[str], bool]:
+        """`allowed`, of which the operators are told what was refused and what to set; whoever asks is told neither.
+
+        In the process's log once a minute and address, so that a flood of questions is none of lines; and in `health`.
+        """
+        account = self._account(service)
+
+        def watch(address: str) -> bool:
+            if allowed(address):
+                return True
+            if account.refused(address, time.monotonic()):
+                how = allowing(service.agency, address)
+                logger.warning(
+                    "address_not_allowed", agency=service.agency, service=service.id, address=address, allow=how
+                )
+            return False
+
+        return watch
 
     async def close(self) -> None:
         """Closes every connector."""
@@ -160,30 +175,35 @@ class Sources:
             try:
                 opened = self._open(service)
             except SourceFault as fault:  # a kind that knows why it may not be opened
-                raise AgencyUnavailable(_code(fault.fault)) from None
+                raise self._unopened(service, _code(fault.fault)) from None
             except Exception as error:
-                raise AgencyUnavailable(f"connector_{type(error).__name__}"[:64]) from None
+                raise self._unopened(service, f"connector_{type(error).__name__}"[:64]) from None
             agency = self._agencies.setdefault(service.agency, _Agency())
-            fared = self._fared.setdefault(service.id, Fared())
+            fared = self._account(service)
             source = _Source(opened, agency, min(service.concurrency or self._max, self._max), fared)
             self._sources[service.id, service.digest] = source
         return source
+
+    def _unopened(self, service: Service, fault: str) -> AgencyUnavailable:
+        self._account(service).failed(fault)
+        return AgencyUnavailable(fault)
+
+    def _account(self, service: Service) -> Fared:
+        return self._fared.setdefault(service.id, Fared())
 
     def _note(self, source: _Source, failure: GatewayError, begun: float, at: float, *, trial: bool) -> None:
         """What a failure says of the source: out of reach, or there and answering, well or badly."""
         if isinstance(failure, AgencyUnavailable | AgencyTimeout):
             source.failures += 1
-            source.fault = failure.fault
             source.fared.failed(failure.fault or failure.code)
             if trial or source.failures >= self._failures:
                 source.left_alone, source.until, source.failures = True, at + self._seconds, 0
         elif isinstance(failure, AgencyMisbehaved):
-            source.fault = failure.fault
             source.fared.failed(failure.fault or failure.code)
             if trial:
                 source.left_alone = False
         elif isinstance(failure, CitizenNotFound | OutsideServiceHours):
-            source.failures, source.fault, source.left_alone = 0, "", False
+            source.failures, source.left_alone = 0, False
             source.fared.answered(at - begun)
 
     async def _retire(self, source: _Source) -> None:
@@ -193,31 +213,6 @@ class Sources:
             await asyncio.sleep(0.1)
         with contextlib.suppress(Exception):
             await source.connector.close()
-
-
-def told_of_refusals(service: Service, allowed: Callable[[str], bool]) -> Callable[[str], bool]:
-    """`allowed`, which tells the operators what was refused and what to set; whoever asks is told neither.
-
-    Once a minute and address, so that a flood of questions is none of lines.
-    """
-    told: dict[str, float] = {}
-
-    def watched(address: str) -> bool:
-        if allowed(address):
-            return True
-        at = time.monotonic()
-        if at >= told.get(address, 0.0) and len(told) < _MOST_TOLD:
-            told[address] = at + _TOLD_AGAIN
-            logger.warning(
-                "address_not_allowed",
-                agency=service.agency,
-                service=service.id,
-                address=address,
-                allow=f"LINKAGE_EGRESS_ALLOW={service.agency}={address}",
-            )
-        return False
-
-    return watched
 
 
 def _in_our_words(error: BaseException) -> GatewayError:

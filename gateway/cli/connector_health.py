@@ -35,6 +35,13 @@ def list_all(remote: Remote) -> None:
             ],
             [_row(record, service, fared.get(service)) for record in records for service in services_of(record)],
         )
+        for one in health["sources"]:
+            for refused in one["refused"]:
+                where, how = f"{one['service']}: {refused['address']}", refused["allow"]
+                remote.screen.say(
+                    f"ไม่อนุญาตให้เชื่อมต่อ {where} หากเป็นเครือข่ายของหน่วยงานให้ตั้ง {how}",
+                    f"not allowed to connect to {where}; if it is the agency's own network, set {how}",
+                )
         gateway = health["gateway"]
         remote.screen.say(f"ตามที่เกตเวย์ {gateway} เห็นตั้งแต่เริ่มทำงาน", f"as the gateway {gateway} saw it since it started")
 

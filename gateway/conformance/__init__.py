@@ -25,6 +25,7 @@ connector that fails one raises AssertionError, whose text holds no identifier a
     redirect          not followed
     certificate       expired, of another host, of an unknown authority: nothing is asked
     address           a forbidden address is not connected to
+    introduction      `Linkage-Exchange` goes with each question, as the gateway gave it for this one
     flood             many questions at once: every one its own answer
     cancellation      a cancelled question leaves nothing behind
     close             every connection ends, also under a question

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.plugin import INTRODUCTION
+
 _BLOCK: Final = b"x" * 65536
 _MOST: Final = 64 * 1024 * 1024
 
@@ -32,7 +34,10 @@ class Bend:
 
 @dataclass(slots=True)
 class Between:
-    """The server's port, and what it has seen: connections made, those open now, questions, bytes it could send."""
+    """The server's port, and what it has seen: connections made, those open now, questions, bytes it could send.
+
+    `introduced`: each question's `Linkage-Exchange`, or None.
+    """
 
     port: int
     bend: Bend
@@ -41,6 +46,7 @@ class Between:
     questions: int = 0
     swapped: int = 0
     sent: int = 0
+    introduced: list[bytes | None] = field(default_factory=list)
     source: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] | None = field(default=None)
 
     async def idle(self, seconds: float = 5.0) -> bool:
@@ -97,6 +103,7 @@ async def _http(state: Between, reader: asyncio.StreamReader, writer: asyncio.St
     while True:
         head, body = await _request(reader)
         state.questions += 1
+        state.introduced.append(_header(head, INTRODUCTION.lower().encode()))
         bend = state.bend
         if bend.way == "never":
             await reader.read()

@@ -29,9 +29,13 @@ class Authority:
     def pem(self) -> str:
         return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
-    def server(self, address: str, *, expired: bool = False) -> ssl.SSLContext:
-        """A TLS server's context with a certificate for an IP address."""
-        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    def server(self, host: str, *, expired: bool = False) -> ssl.SSLContext:
+        """A TLS server's context with a certificate for an IP address or a name."""
+        try:
+            named: x509.GeneralName = x509.IPAddress(ipaddress.ip_address(host))
+        except ValueError:
+            named = x509.DNSName(host)
+        alternative = x509.SubjectAlternativeName([named])
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         # ssl reads a key from a file only: one that lives as long as it takes to read it.
         with tempfile.NamedTemporaryFile() as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from gateway.conformance.between import Bend, between
@@ -172,6 +173,17 @@ async def address(case: Case) -> None:
         assert server.made == 0, "a forbidden address was connected to"
 
 
+async def introduction(case: Case) -> None:
+    _http_only(case)
+    said = "conformance.introduction.check"
+    async with between(case.source) as server, case.opened(case.at(server.port)) as connector:
+        await connector.fetch(replace(case.ask(case.right), introduce=lambda: said))
+        assert set(server.introduced) == {said.encode()}, "a question went out without what the gateway says of it"
+        server.introduced.clear()
+        await connector.fetch(case.ask(case.right))
+        assert set(server.introduced) == {None}, "a question went out with what the gateway said of another"
+
+
 async def flood(case: Case) -> None:
     async with case.opened() as connector:
         people = [case.right, case.other, case.unknown] * (_FLOOD // 3)
@@ -220,7 +232,7 @@ CHECKS: Final[Mapping[str, Check]] = {
     each.__name__: each
     for each in (
         right_record, wrong_person, not_found, partial_date, late, never, cut_off, other_charset, too_large, fault,
-        garbage, redirect, certificate, address, flood, cancellation, close,
+        garbage, redirect, certificate, address, introduction, flood, cancellation, close,
     )
 }  # fmt: skip
 

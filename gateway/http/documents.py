@@ -247,6 +247,13 @@ class RecordList(Document):
     records: list[dict[str, Any]]
 
 
+class RefusedAddress(Document):
+    """An address that a source's name led to, where the gateway may not connect; and the setting that allows it."""
+
+    address: str
+    allow: str
+
+
 class SourceHealth(Document):
     """How a service's source has fared. `faults`: code -> how many. Durations of the latest answers, in milliseconds.
     `breaker`: open while the source is left alone, half_open where the next question tries it.
@@ -261,6 +268,7 @@ class SourceHealth(Document):
     last_answer: str | None
     last_failure: str | None
     faults: dict[str, int]
+    refused: list[RefusedAddress]
     p50_ms: float | None
     p99_ms: float | None
 

@@ -226,9 +226,12 @@ def _moment(value: object) -> datetime:
         raise ValueError("there is no such time") from None
     if moment.year > LAST_YEAR:
         raise ValueError("write the year in the common era: 543 less than the Thai one")
+    if moment.year < _FIRST_YEAR:
+        raise ValueError("that is long past")
     return moment
 
 
+_FIRST_YEAR = 2000
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 

@@ -90,7 +90,8 @@ def case(sandbox: Sandbox, service: str, first: Person, wanted: Any, unknown: st
 def cases(held: dict[str, Sandbox]) -> list[Case]:
     """The conformance case of each of our services."""
     people = population()
-    elder, adult, foreigner = (people[story(key)] for key in ("elder", "adult", "foreigner"))
+    elder, foreigner = (people[story(key)] for key in ("elder", "foreigner"))
+    licensed = some(lambda one: files_of(one).licence)
     unknown_birthday = some(lambda one: one.born.month == 0)
     renamed = some(lambda one: files_of(one).first_name)
     disabled_when = some(lambda one: files_of(one).disability)
@@ -136,7 +137,7 @@ def cases(held: dict[str, Sandbox]) -> list[Case]:
             expected={"name_th": companies()[company].name_th, "capital": companies()[story_company()].capital},
         ),
         case(held["dlt"], "dlt.vehicle.v1", foreigner, lambda one: files_of(one).vehicle, unknown=story("dead")),
-        case(held["dlt"], "dlt.driving-licence.v1", adult, lambda one: files_of(one).licence),
+        case(held["dlt"], "dlt.driving-licence.v1", licensed, lambda one: files_of(one).licence),
         case(
             held["sso"], "sso.insured.v1", foreigner, lambda one: files_of(one).insured,
             expected={"employer_account": insured.employer},

@@ -1,20 +1,14 @@
-"""The kind `sql` on MariaDB: a real server where one runs on loopback port 3306, else skipped; and servers that lie.
+"""The kind `sql` on MariaDB: a real server where one runs on loopback port 3306, else skipped.
 
-What needs no server (what grants mean, a server without TLS, one with a stranger's certificate) runs everywhere.
+What needs no server (what grants mean, where it may connect to) runs everywhere.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
-import socket
-import ssl
-import struct
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +20,6 @@ from connectors.population_files import files_of
 from connectors.sql_mysql import _reads_only
 from gateway.conformance import CHECKS, Case, NotApplicable
 from gateway.conformance.between import between
-from gateway.conformance.certificates import authority
 from gateway.errors import AgencyMisbehaved, AgencyTimeout, AgencyUnavailable
 from tests.connectors.test_sql_kind import land
 
@@ -232,73 +225,6 @@ async def test_which_exchange_a_query_belongs_to_is_behind_it(server: Server) ->
 )
 def test_what_is_not_understood_counts_as_leave_to_write(grant: str, reads_only: bool) -> None:
     assert _reads_only(grant) is reads_only
-
-
-SSL, SECURE, PLUGIN = 1 << 11, 1 << 15, 1 << 19
-
-
-@contextmanager
-def pretending(tls: ssl.SSLContext | None) -> Iterator[tuple[int, list[bytes]]]:
-    """A server that greets as MySQL does, with or without TLS; its port, and what a client said after the greeting."""
-    flags = 0x0200 | SECURE | PLUGIN | (SSL if tls else 0)
-    greeting = b"\x0a8.0.0\x00" + struct.pack("<I", 1) + b"12345678\x00" + struct.pack("<H", flags & 0xFFFF)
-    greeting += b"\x2d\x02\x00" + struct.pack("<H", flags >> 16) + b"\x15" + b"\x00" * 10 + b"123456789012\x00"
-    greeting += b"mysql_native_password\x00"
-    heard: list[bytes] = []
-    listening = socket.create_server(("127.0.0.2", 0))
-    listening.settimeout(20)
-
-    def serve() -> None:
-        with contextlib.suppress(OSError):  # ssl.SSLError is one
-            pipe, _ = listening.accept()
-            with pipe:
-                pipe.settimeout(5)
-                pipe.sendall(len(greeting).to_bytes(3, "little") + b"\x00" + greeting)
-                if tls:
-                    heard.append(pipe.recv(36, socket.MSG_WAITALL))  # "let us speak TLS": no name, no password
-                    pipe = tls.wrap_socket(pipe, server_side=True)
-                heard.append(pipe.recv(4096))
-                pipe.close()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listening.getsockname()[1], heard
-    finally:
-        thread.join()
-        listening.close()
-
-
-async def fault_at(monkeypatch: pytest.MonkeyPatch, port: int, **settings: Any) -> str:
-    """What comes of asking `db.example`, which is 127.0.0.2."""
-    monkeypatch.setattr("connectors.sql_mysql.allowed_address", lambda host, port, allowed: "127.0.0.2")
-    ours = authority()
-    case = case_at(
-        f"mysql://db.example:{port}/land",
-        lambda reference: ours.pem if "ca" in reference else "made-up-secret",
-        **settings,
-    )
-    async with case.opened() as connector:
-        return str(getattr(await case.failure(connector, case.right, 5), "fault", ""))
-
-
-async def test_a_server_that_offers_no_tls_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pretending(None) as (port, heard):
-        assert await fault_at(monkeypatch, port) == "certificate"
-    assert [said for said in heard if said] == []
-
-
-async def test_a_strangers_certificate_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pretending(authority().server("127.0.0.2")) as (port, heard):
-        assert await fault_at(monkeypatch, port, tls={"ca": {"file": "dol/ca.pem"}}) == "certificate"
-    assert [len(said) for said in heard] == [36], "the wish for TLS, and nothing more"
-    assert b"made-up-secret" not in heard[0]
-
-
-async def test_a_reason_for_plaintext_is_needed_and_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pretending(None) as (port, heard):
-        await fault_at(monkeypatch, port, tls={"plaintext": "a closed network of the ministry"})
-    assert any(b"made-up-secret" in said for said in heard), "the user's name; the password is scrambled"
 
 
 async def test_the_address_is_checked_and_is_the_one_connected_to() -> None:

@@ -21,6 +21,7 @@ from connectors.python import check_folder, check_machine, open_connector, packa
 from gateway.catalogue import kinds, require_openable, services_of, told_of_changes
 from gateway.errors import MalformedRequest
 from gateway.plugin import AgencyUnavailable, ConnectorSettings
+from tests.cli.conftest import run_linkage
 from tests.stranger.cases import KEY, registration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -186,6 +187,36 @@ def test_a_registration_stands_whatever_becomes_of_the_package(site: Path) -> No
     assert (told["event"], told["service"]) == ("connector_not_as_approved", "nhso.coverage.v1")
     assert package_digest(entry()) in told["why"]
     assert "ค่าแฮช" in caught.value.detail_th
+
+
+PINNED = """    connector:
+      kind: python
+      endpoint: https://cover.nhso.example
+      settings:
+        connector: sommut-cover
+        digest: {digest}
+        settings: {{key: {{env: SOURCE_NHSO__API_KEY}}{more}}}
+"""
+
+
+def test_linkage_connector_check_says_which_line_and_which_digest(site: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "connectors" / "nhso"
+    folder.mkdir(parents=True)
+    before, _, _ = (ROOT / "connectors/nhso/agency.yaml").read_text().partition("    connector:\n")
+
+    def checked(digest: str, more: str = "") -> Any:
+        (folder / "agency.yaml").write_text(before + PINNED.format(digest=digest, more=more))
+        return run_linkage("connector", "check", folder, "--schemas", ROOT / "schemas")
+
+    line = before.count("\n") + 6
+    found = checked("sha256:" + "0" * 64)
+    assert found.code == 1
+    assert f"agency.yaml:{line}" in found.err
+    assert package_digest(entry()) in found.err
+    assert checked(package_digest(entry())).code == 0
+    found = checked(package_digest(entry()), ", more: 1")
+    assert (found.code, f"agency.yaml:{line + 1}" in found.err) == (1, True)
+    assert checked("sha256:short").code == 1
 
 
 @pytest.fixture(scope="module")

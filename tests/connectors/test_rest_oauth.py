@@ -233,6 +233,14 @@ async def test_ways_that_do_not_go_together(wrong: dict[str, Any]) -> None:
             pass
 
 
+async def test_a_connector_that_was_closed_asks_for_no_token_any_more() -> None:
+    async with setting() as (server, service), opened(service, secret=secret) as connector:
+        await connector.close()
+        with pytest.raises(AgencyUnavailable) as caught:
+            await connector.fetch(ask(service, ELDER))
+        assert (caught.value.fault, server.asked) == ("disconnected", [])
+
+
 async def test_a_token_is_renewed_before_it_expires() -> None:
     async with setting() as (server, service), opened(service, secret=secret) as connector:
         server.answer = lambda n: token(f"made-up-token-{n}", expires_in="1")

@@ -23,7 +23,7 @@ from gateway.plugin import (
     SourceFault,
 )
 from gateway.settings import Settings
-from gateway.sources import Sources, told_of_refusals
+from gateway.sources import Sources
 
 CITIZEN = "9111111111114"
 WORDS = f"ไม่พบ {CITIZEN} in table person"
@@ -315,17 +315,32 @@ async def test_what_a_kind_says_of_why_it_does_not_open_is_told() -> None:
     assert (type(error), getattr(error, "fault", "")) == (AgencyUnavailable, "connector_changed")
 
 
-def test_operators_are_told_which_address_was_refused_and_how_to_allow_it() -> None:
-    allowed = told_of_refusals(service(), Settings(egress_allow=["dopa=10.1.0.0/16"]).address_allowed("dopa"))
+async def test_operators_are_told_which_address_was_refused_and_how_to_allow_it() -> None:
+    of = sources(Plugin(lambda: Record({})))
+    allowed = of.watched(service(), Settings(egress_allow=["dopa=10.1.0.0/16"]).address_allowed("dopa"))
     with structlog.testing.capture_logs() as lines:
         assert allowed("10.1.2.3")
         assert [allowed("10.2.2.3") for _ in range(5)] == [False] * 5
         assert not allowed("169.254.169.254")
-    assert [line["allow"] for line in lines] == [
-        "LINKAGE_EGRESS_ALLOW=dopa=10.2.2.3",
-        "LINKAGE_EGRESS_ALLOW=dopa=169.254.169.254",
-    ], "once an address, however often it is asked for"
+    how = ["LINKAGE_EGRESS_ALLOW=dopa=10.2.2.3", "LINKAGE_EGRESS_ALLOW=dopa=169.254.169.254"]
+    assert [line["allow"] for line in lines] == how, "once an address, however often it is asked for"
     assert {line["event"] for line in lines} == {"address_not_allowed"}
+    with structlog.testing.capture_logs() as lines:
+        for number in range(300):
+            allowed(f"10.3.{number // 256}.{number % 256}")
+    assert 0 < len(lines) < 100, "a name that leads everywhere fills neither log nor memory"
+    told = of.health(service())["refused"]
+    assert [each["allow"] for each in told][:1] == how[:1]
+    assert len(told) <= 50
+
+
+async def test_a_connector_that_does_not_open_shows_in_the_health_of_its_source() -> None:
+    def opened(_: Service) -> Plugin:
+        raise AgencyUnavailable("connector_changed")
+
+    of = Sources(opened, max_per_source=8, max_per_agency=8, breaker_failures=9, breaker_seconds=1.0)
+    await failure(of)
+    assert of.health(service())["faults"] == {"connector_changed": 1}
 
 
 @pytest.mark.parametrize("good", [lambda: Record({}), raiser(CitizenNotFound()), raiser(OutsideServiceHours())])

@@ -297,6 +297,7 @@ def test_outages_are_announced_and_taken_back(town: Town) -> None:
         ("2569-12-01T00:00Z", "2569-12-02T00:00Z"),
         ("2026-13-01T00:00Z", "2026-12-02T00:00Z"),
         ("tomorrow", "2026-12-02T00:00Z"),
+        ("0001-01-01T00:00+14:00", "2026-12-02T00:00Z"),
     ],
 )
 def test_what_is_no_outage(town: Town, starts: str, ends: str) -> None:
