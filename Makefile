@@ -121,8 +121,8 @@ openapi: $(STAMP)
 # Three locks: everything (for work on it), what the image needs to build and serve, and tools that look at both.
 lock:
 	@command -v uv >/dev/null || { echo 'make lock ต้องใช้ uv / make lock needs uv: pip install uv' >&2; exit 1; }
-	$(COMPILE) --extra dev pyproject.toml -o requirements.lock
-	echo setuptools | $(COMPILE) -c requirements.lock pyproject.toml - -o requirements.serve.lock
+	$(COMPILE) --extra dev --extra traces pyproject.toml -o requirements.lock
+	echo setuptools | $(COMPILE) -c requirements.lock --extra traces pyproject.toml - -o requirements.serve.lock
 	$(COMPILE) requirements.tools.in -o requirements.tools.lock
 
 clean:

@@ -96,8 +96,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         demanded=settings.witnesses_demanded,
         standing=lambda: _standing(keys, current),
     )
-    published = Published(store, checkpoints, vault)
-    secret = machine_secrets(settings.secrets)
+    published, secret = Published(store, checkpoints, vault), machine_secrets(settings.secrets)
 
     def open_one(service: Service) -> Connector:
         allowed = sources.watched(service, settings.address_allowed(service.agency))
@@ -120,6 +119,21 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
     current = Current(store, changed=changed, accept=lambda registers: require_known(keys, registers))
     identity = Identity(keys, store, settings.issuer)
     consents, rates = ConsentBook(keys, store), Rates(settings.rate_limit, settings.rate_limit_storage)
+    pipeline, around = _traced(
+        settings,
+        keys,
+        Pipeline(
+            current,
+            identity,
+            Judging(store, consents, keys.derive_all("pseudonym/comparison")[-1]),  # the first: tries of today go on
+            Recording(store, log),
+            sources,
+            Minimiser(),
+            Sealer(keys, settings.issuer),
+            settings.sandbox,
+            rates,
+        ),
+    )
     edge = Edge(
         settings=settings,
         keys=keys,
@@ -131,17 +145,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         published=published,
         completeness=Completeness(store, SubjectMaps(settings.database, store, log), published),
         identity=identity,
-        pipeline=Pipeline(
-            current,
-            identity,
-            Judging(store, consents, keys.derive_all("pseudonym/comparison")[-1]),  # the first: tries of today go on
-            Recording(store, log),
-            sources,
-            Minimiser(),
-            Sealer(keys, settings.issuer),
-            settings.sandbox,
-            rates,
-        ),
+        pipeline=pipeline,
         consenting=Consenting(current, store, log, consents, keys, issuer=settings.issuer, sandbox=settings.sandbox),
         governance=Governance(
             current, store, log, keys, audience=settings.issuer, retention_months=settings.log_retention_months
@@ -191,7 +195,17 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             if lease is not None:
                 await asyncio.to_thread(lease.release)
 
-    return application(edge, lifespan, drain)
+    return around(application(edge, lifespan, drain))
+
+
+def _traced(settings: Settings, keys: Keys, pipeline: Pipeline) -> tuple[Pipeline, Callable[[ASGIApp], ASGIApp]]:
+    """The pipeline, and what goes around the application, with traces where somebody collects them."""
+    if not settings.otlp_endpoint:
+        return pipeline, lambda app: app
+    from gateway.tracing import Tracing
+
+    tracing = Tracing(settings.otlp_endpoint, keys, settings.gateway_name)
+    return tracing.traced(pipeline), tracing.around
 
 
 def _name_lost(settings: Settings, drain: Drain) -> None:

@@ -50,16 +50,21 @@ _COURSE: ContextVar[Course | None] = ContextVar("course", default=None)
 
 def follow() -> Course:
     """The course of an exchange that begins here, in this task."""
-    course = Course()
-    _COURSE.set(course)
-    return course
+    begun = Course()
+    _COURSE.set(begun)
+    return begun
+
+
+def course() -> Course:
+    """The course of the exchange under way in this task; an empty one where there is none."""
+    return _COURSE.get() or Course()
 
 
 def about(service: str) -> None:
     """Says that the exchange under way asks for this service, one that there is: never what a caller wrote."""
-    course = _COURSE.get()
-    if course is not None:
-        course.service = service
+    under_way = _COURSE.get()
+    if under_way is not None:
+        under_way.service = service
 
 
 class Metrics:

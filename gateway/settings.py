@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     log_retention_months: int = Field(
         120, ge=1, le=1200, description="How long the log's contents are kept at least, in months after their own."
     )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^\s@?#]+)?$",
+        description="Who collects traces (OTLP over HTTP, its base URL); empty means none are made.",
+    )
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="The process's own log.")
 
     @field_validator(*_LISTS, mode="before")

@@ -7,6 +7,7 @@ import resource
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from cryptography.x509 import Certificate, load_pem_x509_certificates
@@ -64,6 +65,15 @@ def _contradictions(settings: Settings) -> Iterator[Finding]:
             "LINKAGE_ISSUER does not begin with https: tokens would travel in plain",
             "ให้พร็อกซีด้านหน้าสิ้นสุด TLS และตั้ง LINKAGE_ISSUER เป็น https",
             "let the proxy in front end TLS, and set LINKAGE_ISSUER to its https URL",
+        )
+    if settings.otlp_endpoint and find_spec("opentelemetry.sdk") is None:
+        yield Finding(
+            "settings",
+            "wrong",
+            "ตั้ง LINKAGE_OTLP_ENDPOINT แต่ไม่ได้ติดตั้งส่วนเสริม traces",
+            "LINKAGE_OTLP_ENDPOINT is set, and what makes traces is not installed: the gateway does not start",
+            "pip install 'linkage-gateway[traces]'",
+            "pip install 'linkage-gateway[traces]'",
         )
     shared = not settings.database.startswith("sqlite")
     if shared and settings.gateway_name == Settings.model_fields["gateway_name"].default:
