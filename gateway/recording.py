@@ -6,18 +6,22 @@ Every one names what must not have moved meanwhile (`unless`); Moved then says t
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
+
+import orjson
 
 from gateway.errors import Denied, GatewayError, Overloaded, QuotaExceeded
 from gateway.exchangelog import ExchangeLog, Subject
 from gateway.judgement import Judgement
 from gateway.model import Caller, Decision, Question, Receipt, Service, bangkok_day, now
 from gateway.plugin import SourceFault
-from gateway.policy import Recorder
-from gateway.store import AlreadyClosed, Appended, Change, CloseExchange, Once, OpenExchange, Reserve, Store
+from gateway.policy import Recorder, filled_in, named_in
+from gateway.store import AlreadyClosed, Appended, Change, CloseExchange, Connection, Once, OpenExchange, Reserve, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Recording:
         Raises Moved, QuotaSpent, AlreadyUsed (the proof), LogUnavailable.
         """
         await self.log.ready(now())
+        snapshot = self.recorder.snapshot(judgement.facts)
         decision, subject = judgement.decision, self.log.subject(question.identifier_kind.value, question.identifier)
         entry = self.log.decided(
             exchange_id,
@@ -67,13 +72,23 @@ class Recording:
             subject,
             request_digest=self.log.request_digest(body),
             judged_us=judgement.microseconds,
-            facts=self.recorder.snapshot(judgement.facts),
+            facts=snapshot.facts,
         )
-        changes = self._taken(exchange_id, judgement) if decision.permit else []
+        changes: list[Change] = [*snapshot.standing, *(self._taken(exchange_id, judgement) if decision.permit else ())]
         if caller.proof is not None:
             changes.append(Once(caller.proof.digest, caller.proof.expires))
         await self.store.append([entry], changes, judgement.revisions)
+        self.recorder.written(snapshot)
         return Decided(exchange_id, caller, question, subject, judgement)
+
+    async def facts_of(self, kept: Sequence[Mapping[str, Any] | None]) -> list[dict[str, Any] | None]:
+        """Entries' facts, filled in with what they name by digest; None where that is no longer to be had.
+
+        LogUnavailable.
+        """
+        digests = {digest for facts in kept for digest in named_in(facts)}
+        bodies = await self.store.read(partial(_standing_facts, digests=digests))
+        return [filled_in(facts, bodies) for facts in kept]
 
     async def failed(self, decided: Decided, fault: GatewayError) -> None:
         """`failed`, with the kind of fault and none of the source's words."""
@@ -117,6 +132,16 @@ class Recording:
         await self.log.ready(now())
         entry = self.log.closed(outcome, decided.exchange_id, subject=decided.subject, **content)
         return await self.store.append([entry], [CloseExchange(decided.exchange_id)], unless)
+
+
+def _standing_facts(connection: Connection, digests: Iterable[str]) -> dict[str, Any]:
+    """The bodies of these digests (hex); one that is not its digest's is left out."""
+    bodies: dict[str, Any] = {}
+    for digest in digests:
+        for (body,) in connection.rows("SELECT body FROM judged_facts WHERE digest = ?", (bytes.fromhex(digest),)):
+            if hashlib.sha256(body).hexdigest() == digest:
+                bodies[digest] = orjson.loads(bytes(body))
+    return bodies
 
 
 def _closed_meanwhile() -> Overloaded:

@@ -89,7 +89,9 @@ def routes(edge: Edge) -> APIRouter:
 
         found = await edge.log.entries(after, PAGE, in_time)
         following = after + PAGE
-        recorded = [_recorded(entry) for entry in found if entry["public"] is not None]
+        opened = [entry for entry in found if entry["public"] is not None]
+        kept = await edge.pipeline.recording.facts_of([entry["subject"].get("facts") for entry in opened])
+        recorded = [_recorded(entry, facts) for entry, facts in zip(opened, kept, strict=True)]
         return Json({"recorded": recorded, "next": following if following < await edge.log.size() else None})
 
     return router
@@ -165,8 +167,8 @@ def _explained(decision: Decision, judge: Judge) -> dict[str, Any]:
     }
 
 
-def _recorded(entry: dict[str, Any]) -> dict[str, Any]:
-    public, parties, subject, legal, content = (entry[name] for name in GROUPS)
+def _recorded(entry: dict[str, Any], facts: dict[str, Any] | None) -> dict[str, Any]:
+    public, parties, _, legal, content = (entry[name] for name in GROUPS)
     return {
         "exchange_id": public["exchange"],
         "decided_at": public["time"],
@@ -175,5 +177,5 @@ def _recorded(entry: dict[str, Any]) -> dict[str, Any]:
         "purpose": legal["purpose"],
         "policy_digest": legal["policy_digest"],
         "reasons": content["reasons"],
-        "facts": subject.get("facts"),
+        "facts": facts,
     }

@@ -8,7 +8,7 @@ from gateway.policy.check import check, try_examples
 from gateway.policy.examples import read_examples
 from gateway.policy.judge import QUOTA_CODES, Judge, comparison_quota_key, officer_quota_key, term_quota_key
 from gateway.policy.policyset import PolicyInfo, PolicySet, Problem
-from gateway.policy.recorded import Recorder, recorded_facts
+from gateway.policy.recorded import Recorder, Snapshot, filled_in, named_in, recorded_facts
 from gateway.policy.replay import Otherwise, replay
 from gateway.policy.request import COMPARISONS_A_DAY
 
@@ -21,8 +21,11 @@ __all__ = [
     "PolicySet",
     "Problem",
     "Recorder",
+    "Snapshot",
     "check",
     "comparison_quota_key",
+    "filled_in",
+    "named_in",
     "officer_quota_key",
     "read_examples",
     "recorded_facts",

@@ -23,6 +23,7 @@ from gateway.store.changes import (
     Draft,
     DropWraps,
     ForgetMonths,
+    KeepFacts,
     Once,
     OpenExchange,
     Outdated,
@@ -70,6 +71,7 @@ class Batch:
     once: list[tuple[bytes, int]] = field(default_factory=list)
     opened: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     closed: list[tuple[str]] = field(default_factory=list)
+    facts: dict[bytes, bytes] = field(default_factory=dict)
     signed: int = -1
     checkpoints: list[tuple[int, bytes, str, int]] = field(default_factory=list)
     cosignatures: list[tuple[int, str, str]] = field(default_factory=list)
@@ -136,56 +138,59 @@ def take(batch: Batch, request: Request) -> Appended:
 def write(connection: Connection, batch: Batch) -> None:
     """Writes the whole batch within the transaction that `load` read in."""
     if batch.log:
-        connection.many("INSERT INTO log_entries (idx, entry, month, sealed) VALUES (?, ?, ?, ?)", batch.log)
         connection.run("UPDATE head SET size = ? WHERE id = 1", (batch.size,))
-    if batch.counted:
-        connection.many(
+    for statement, rows in _statements(batch):
+        if rows:
+            connection.many(statement, rows)
+    batch.months.write(connection)
+
+
+def _statements(batch: Batch) -> Iterable[tuple[str, Sequence[Sequence[Any]]]]:
+    """What is written of a batch: each statement with its rows, of which there may be none."""
+    return (
+        ("INSERT INTO log_entries (idx, entry, month, sealed) VALUES (?, ?, ?, ?)", batch.log),
+        (
             "INSERT INTO counters (subject, count, previous) VALUES (?, ?, ?) ON CONFLICT (subject) "
             "DO UPDATE SET count = excluded.count, previous = excluded.previous",
             [(subject, *batch.counters[subject]) for subject in batch.counted],
-        )
-    if batch.reserved:
-        connection.many(
+        ),
+        (
             "INSERT INTO quotas (key, day, used) VALUES (?, ?, ?) "
             "ON CONFLICT (key, day) DO UPDATE SET used = excluded.used",
             [(key, day.isoformat(), batch.quotas[key, day]) for key, day in batch.reserved],
-        )
-    if batch.opened:
-        connection.many(
+        ),
+        (
             "INSERT INTO open_exchanges (exchange, gateway, boot, idx, overdue_at) VALUES (?, ?, ?, ?, ?)",
             batch.opened,
-        )
-    if batch.closed:
-        connection.many("DELETE FROM open_exchanges WHERE exchange = ?", batch.closed)
-    if batch.registers:
-        connection.many(
+        ),
+        ("DELETE FROM open_exchanges WHERE exchange = ?", batch.closed),
+        (
             "INSERT INTO registers (kind, id, revision, body) VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) "
             "DO UPDATE SET revision = excluded.revision, body = excluded.body",
             [(kind, name, revision, body) for (kind, name), (revision, body) in batch.registers.items()],
-        )
-    if batch.consents:
-        connection.many(
+        ),
+        (
             "INSERT INTO consents (id, revision, subject, consumer, code, sealed) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, sealed = excluded.sealed",
             [(c.id, c.revision, c.subject, c.consumer, c.code, c.sealed) for c in batch.consents.values()],
-        )
-    batch.months.write(connection)
-    if batch.once:
-        connection.many("INSERT INTO once (digest, expires) VALUES (?, ?)", batch.once)
-    if batch.checkpoints:
-        connection.many("INSERT INTO checkpoints (size, root, note, signed_at) VALUES (?, ?, ?, ?)", batch.checkpoints)
-    if batch.cosignatures:
-        connection.many(
+        ),
+        ("INSERT INTO once (digest, expires) VALUES (?, ?)", batch.once),
+        (
+            "INSERT INTO judged_facts (digest, body) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING",
+            list(batch.facts.items()),
+        ),
+        ("INSERT INTO checkpoints (size, root, note, signed_at) VALUES (?, ?, ?, ?)", batch.checkpoints),
+        (
             "INSERT INTO cosignatures (size, witness, line) VALUES (?, ?, ?) "
             "ON CONFLICT (size, witness) DO UPDATE SET line = excluded.line",
             batch.cosignatures,
-        )
-    if batch.moved:
-        connection.many(
+        ),
+        (
             "INSERT INTO revisions (scope, revision) VALUES (?, ?) "
             "ON CONFLICT (scope) DO UPDATE SET revision = excluded.revision",
             [(scope, batch.revisions[scope]) for scope in batch.moved],
-        )
+        ),
+    )
 
 
 def _largest_signed(connection: Connection) -> int:
@@ -301,6 +306,8 @@ def _apply(batch: Batch, changes: Sequence[Change], bodies: Mapping[tuple[str, s
                 batch.checkpoints.append((size, root, note, signed_at))
             case PutCosignature(size, witness, line):
                 batch.cosignatures.append((size, witness, line))
+            case KeepFacts(digest, body):
+                batch.facts[digest] = body
             case PutMonth() | DropWraps() | ForgetMonths():
                 batch.months.take(change)
             case PutConsent(name, revision):

@@ -135,13 +135,25 @@ class PutConsent:
     sealed: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class KeepFacts:
+    """Keeps what judgements rest on, under its SHA-256: the registers' values alone, nothing of any person asked about.
+
+    `body`: canonical JSON (RFC 8785). Entries name it by its digest; it is written once, however many do.
+    """
+
+    digest: bytes
+    body: bytes = field(repr=False)
+
+
 def consent_scope(consent: str) -> str:
     """The scope of `unless` that every change of this consent moves."""
     return f"consent:{consent}"
 
 
 Change = (
-    PutConsent
+    KeepFacts
+    | PutConsent
     | PutRegister
     | PutMonth
     | DropWraps

@@ -216,6 +216,14 @@ exchange_times = Table(
 )
 """How long a service's exchanges took from decision to outcome, as a histogram (`gateway.exchangelog.times`)."""
 
+judged_facts = Table(
+    "judged_facts",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What judgements rest on, by SHA-256: values of registers, the same for thousands of exchanges. No person's."""
+
 projected = Table(
     "projected",
     metadata,

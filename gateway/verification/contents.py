@@ -7,9 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
+
+from gateway.exchangelog import OPENERS
 from gateway.exchangelog.entry import OpenedEntry
 from gateway.exchangelog.subjectmap import Map
 from gateway.keys import BadSuccession, read_succession
+from gateway.policy import named_in
 from gateway.tlog.countmap import leaf
 from gateway.tlog.merkle import Range, leaf_hash
 from gateway.verification.acts import BadAct, Operators, UnknownKey
@@ -20,10 +24,20 @@ _CLOSING = ("exchange.released", "exchange.failed", "exchange.withheld", "exchan
 
 
 class Contents:
-    """Takes the entries of a log one by one and reports what does not fit with what came before."""
+    """Takes the entries of a log one by one and reports what does not fit with what came before.
 
-    def __init__(self, report: Report, registered: Mapping[str, Mapping[str, dict[str, Any]]] | None = None) -> None:
+    `registered`: the operators' keys. `facts`: the digests, in hex, of what is kept beside the log of what
+    judgements rest on.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        registered: Mapping[str, Mapping[str, dict[str, Any]]] | None = None,
+        facts: frozenset[str] = frozenset(),
+    ) -> None:
         self._report = report
+        self._facts = facts
         self._operators = Operators(registered)
         self._records = Records(report)
         self._log_keys: dict[str, dict[str, Any]] = {}
@@ -63,6 +77,8 @@ class Contents:
         kind, exchange = str(public.get("kind")), str(public.get("exchange"))
         self._report.count(f"kind {kind}")
         self._counter(index, opened)
+        if kind in OPENERS and not self._facts.issuperset(named_in(orjson.loads(opened.facts or b"null"))):
+            self._report.fault(f"entry {index}", "what it was judged on is gone, or is not what it names")
         if kind == "act":
             self._act(index, opened)
         elif kind == "agreement.reminded":

@@ -13,6 +13,7 @@ It reads one consistent state (a single transaction) and writes nothing; the gat
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import struct
 import time
 from collections import Counter
@@ -113,7 +114,7 @@ def _walk(
     """One pass over the entries: the tree first for a page, then what it says."""
     (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
     tree = _Tree(connection, _keys_in_force(connection, key, report), seen, report)
-    contents = Contents(report, _operators(connection))
+    contents = Contents(report, _operators(connection), _facts(connection) if vault is not None else frozenset())
     newest = newest_in(connection)
     if newest is not None:
         contents.expect(newest)
@@ -229,6 +230,11 @@ def _operators(connection: Connection) -> dict[str, dict[str, dict[str, Any]]]:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             found[name] = {key["kid"]: key for key in orjson.loads(body)["keys"]}
     return found
+
+
+def _facts(connection: Connection) -> frozenset[str]:
+    """The digests, in hex, of what judgements rest on: of each body as it is, whatever it is said to be."""
+    return frozenset(hashlib.sha256(row[0]).hexdigest() for row in connection.rows("SELECT body FROM judged_facts"))
 
 
 def _records(connection: Connection) -> list[Any]:

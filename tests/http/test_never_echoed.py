@@ -195,8 +195,8 @@ def test_no_token_request_is_echoed(wire: httpx.Client, form: dict[str, str], ra
 @given(token=st.one_of(texts, st.binary(max_size=60).map(lambda b: b.decode("latin-1"))), dots=st.integers(0, 5))
 def test_no_token_is_echoed_and_none_but_a_good_one_is_taken(wire: httpx.Client, token: str, dots: int) -> None:
     value = f"Bearer {WORD}{'.' * dots}{token}".encode("utf-8", "replace")
-    if any(byte < 32 or byte == 127 for byte in value):
-        return
+    if any(byte < 32 or byte == 127 for byte in value) or value.endswith(b" "):
+        return  # no header that this client sends
     response = wire.get("/v1/services", headers={b"authorization": value})
     check(response)
     assert response.status_code in (400, 401)

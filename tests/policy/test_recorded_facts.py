@@ -10,15 +10,14 @@ import pytest
 
 from gateway.errors import MalformedRequest
 from gateway.exchangelog.entry import canonical
-from gateway.policy import Judge, PolicySet, Recorder, recorded_facts, replay
+from gateway.policy import Judge, PolicySet, Recorder, filled_in, recorded_facts, replay
 from gateway.policy.examples import Example
 
 
 def test_every_example_is_judged_the_same_from_what_is_kept(judge: Judge, examples: dict[str, Example]) -> None:
     recorder = Recorder()
     for example in examples.values():
-        kept = orjson.loads(canonical(recorder.snapshot([example.facts])))
-        again = recorded_facts(kept)
+        again = recorded_facts(_kept(recorder, example.facts))
         assert len(again) == 1
         assert judge.judge(again) == judge.judge([example.facts]), example.name
 
@@ -29,13 +28,16 @@ def test_what_is_kept_is_canonical_and_only_of_what_was_asked(examples: dict[str
     assert facts.term is not None
     other = replace(facts.term, id="other", purpose="other.purpose")
     facts = replace(facts, agreement=replace(facts.agreement, terms=(other, facts.term)), fields=("life_status",))
-    text = canonical(Recorder().snapshot([facts, facts]))
-    kept = orjson.loads(text)
-    assert text == orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
-    on = kept["candidates"][1]["on"]
+    snapshot = Recorder().snapshot([facts, facts])
+    text = canonical(snapshot.facts)
+    assert text == orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
+    assert len(text) < 512
+    (body,) = {change.body for change in snapshot.standing}
+    on = orjson.loads(body)
+    assert body == orjson.dumps(on, option=orjson.OPT_SORT_KEYS)
     assert list(on["service"]["fields"]) == ["life_status"]
     assert [term["id"] for term in on["agreement"]["terms"]] == [facts.term.id]
-    assert len(text) < 4096
+    assert len(body) < 2048
 
 
 def test_agreements_and_consents_are_kept_without_defaults(examples: dict[str, Example]) -> None:
@@ -98,5 +100,26 @@ def test_a_draft_tells_what_would_have_gone_otherwise(
     }
 
 
+def test_what_many_questions_rest_on_is_brought_until_it_is_written(examples: dict[str, Example]) -> None:
+    recorder, facts = Recorder(), examples["permit/old-age-allowance"].facts
+    first = recorder.snapshot([facts])
+    again = recorder.snapshot([replace(facts, quota_used=3)])
+    assert first.standing == again.standing != ()
+    recorder.written(first)
+    assert recorder.snapshot([facts]).standing == ()
+    other = recorder.snapshot([facts, replace(facts, fields=facts.fields[:1])])
+    assert len(other.standing) == 1
+
+
+def test_facts_whose_standing_part_is_gone_are_none(examples: dict[str, Example]) -> None:
+    snapshot = Recorder().snapshot([examples["permit/old-age-allowance"].facts])
+    assert filled_in(snapshot.facts, {}) is None
+    assert filled_in(None, {}) is None
+
+
 def _kept(recorder: Recorder, facts: object) -> dict[str, object]:
-    return dict(orjson.loads(canonical(recorder.snapshot([facts]))))  # type: ignore[list-item]
+    snapshot = recorder.snapshot([facts])  # type: ignore[list-item]
+    bodies = {change.digest.hex(): orjson.loads(change.body) for change in snapshot.standing}
+    filled = filled_in(orjson.loads(canonical(snapshot.facts)), bodies)
+    assert filled is not None
+    return filled

@@ -279,6 +279,14 @@ def test_a_record_as_it_was_before_its_last_act(copy: CopiedLog) -> None:
     assert copy.places() == [f"entry {last}"]
 
 
+def test_one_bit_of_what_a_judgement_rests_on(copy: CopiedLog) -> None:
+    body = copy.one("SELECT body FROM judged_facts ORDER BY digest LIMIT ?", 1)
+    copy.run("UPDATE judged_facts SET body = :changed WHERE body = :body", changed=flipped(body), body=body)
+    places = copy.places()
+    assert places
+    assert all(place.startswith("entry ") for place in places)
+
+
 # -- the public tiles ------------------------------------------------------------------------------------------
 
 
