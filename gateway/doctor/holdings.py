@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.backup.witnessed import WitnessSilent, ask_witness
 from gateway.catalogue import SecretMissing, lacking, machine_secrets, services_of
@@ -24,6 +22,7 @@ from gateway.keys import KeyFileError, Keys
 from gateway.registers import Registers, read_rows
 from gateway.settings import Settings
 from gateway.store import AlreadyInUse, Connection, Store
+from gateway.store.connection import Failures, sqlite_file
 from gateway.store.migrate import newest, revision_of, standing_of
 from gateway.tlog.checkpoint import open_checkpoint
 from gateway.tlog.merkle import tree_root
@@ -60,16 +59,16 @@ def look_at_holdings(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
-    parsed = make_url(settings.database)
-    embedded = parsed.get_backend_name() == "sqlite"
+    file = sqlite_file(settings.database)
+    embedded = file is not None
     try:
-        have = revision_of(settings.database) if not embedded or _exists(parsed.database) else None
-    except SQLAlchemyError as error:
+        have = revision_of(settings.database) if not embedded or _exists(file) else None
+    except Failures as error:
         yield Finding(
             "database",
             "wrong",
             "ฐานข้อมูลไม่ตอบ",
-            f"the database does not answer: {type(getattr(error, 'orig', None) or error).__name__}",
+            f"the database does not answer: {type(error).__name__}",
             "ตรวจว่าเซิร์ฟเวอร์ทำงาน เครือข่ายถึง และชื่อ รหัสผ่าน ใน LINKAGE_DATABASE_URL ถูกต้อง",
             "see that its server runs and is reached, and that LINKAGE_DATABASE_URL has the right name and password",
         )

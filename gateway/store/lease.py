@@ -17,9 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy.engine import make_url
-
-from gateway.store.connection import Connection, Failures
+from gateway.store.connection import Connection, Failures, sqlite_file
 
 BEAT_SECONDS = 1.0
 LAPSE_SECONDS = 4.0
@@ -101,6 +99,6 @@ class Lease:
 
 def lease_for(url: str, name: str, *, boot: str, owner: str) -> Lease | None:
     """The lease on a name, where the database is one that several may share."""
-    if make_url(url).get_backend_name() == "sqlite":
+    if sqlite_file(url) is not None:
         return None
     return Lease(url, name, boot=boot, owner=owner)

@@ -6,6 +6,8 @@ after the last that read or wrote it. Only projections (search, tiles), which ar
 made anew at once: an older gateway's search then stands still until it is replaced. A test reads the migrations for
 that. An index on a table that has grown large is made with `postgresql_concurrently`, in an autocommit block.
 
+Alembic and SQLAlchemy are loaded where something is to be migrated, and only there: to serve, neither is needed.
+
 So the fleet goes forward in this order: `linkage db upgrade` by the new version, then gateway by gateway. A gateway
 does not start on tables that are older than it needs; on newer ones it does, since they only have more.
 """
@@ -13,16 +15,15 @@ does not start on tables that are older than it needs; on newer ones it does, si
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from gateway.store.connection import Connection
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Engine
 
 Standing = Literal["behind", "current", "ahead"]
 LOCK_SECONDS = 2
@@ -35,6 +36,9 @@ _HERE = Path(__file__).parent / "migrations"
 
 def engine_for(url: str) -> Engine:
     """A SQLAlchemy engine for `sqlite:///…` or `postgresql://…` (psycopg)."""
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.engine import make_url
+
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed.set(drivername="postgresql+psycopg"))
@@ -51,6 +55,8 @@ def engine_for(url: str) -> Engine:
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
     return config
@@ -62,6 +68,11 @@ def upgrade(url: str) -> None:
     A table that serving gateways use is waited for only so long, and asked for again: they would queue behind the
     waiting migration. The database's failure where that comes to nothing.
     """
+    from alembic import command
+    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
+
     engine = engine_for(url)
     try:
         for attempt in range(1, LOCK_ATTEMPTS + 1):
@@ -99,14 +110,15 @@ def standing_of(revision: str | None) -> Standing:
 
 def newest() -> str | None:
     """The migration that this version needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return max((script.name.partition("_")[0] for script in (_HERE / "versions").glob("[0-9]*_*.py")), default=None)
 
 
 def revision_of(url: str) -> str | None:
-    """The migration that a database has; None where it has none of our tables."""
-    engine = engine_for(url)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    finally:
-        engine.dispose()
+    """The migration that a database has; None where it has none of our tables. One of `Failures` in trouble."""
+    with closing(Connection(url)) as connection:
+        there = {
+            "sqlite": "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'",
+            "postgresql": "SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL",
+        }[connection.dialect]
+        rows = connection.rows(there) and connection.rows("SELECT version_num FROM alembic_version")
+        return str(rows[0][0]) if rows else None
