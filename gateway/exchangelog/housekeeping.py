@@ -33,12 +33,13 @@ class Housekeeping:
         self._clock = clock
         self._expiry_due = self._thinning_due = 0.0
         self._after = -1
+        self._swept: str | None = None
 
     def __call__(self, connection: Connection) -> bool:
         """A slice of what is due; True if more is left."""
         moment = self._clock()
         if moment >= self._expiry_due:
-            if _expire(connection, int(moment)):
+            if _expire(connection, int(moment)) | self._forget(connection):
                 return True
             self._expiry_due = moment + EXPIRY_SECONDS
         if moment >= self._thinning_due:
@@ -46,6 +47,33 @@ class Housekeeping:
                 return True
             self._thinning_due, self._after = moment + THINNING_SECONDS, -1
         return False
+
+    def _forget(self, connection: Connection) -> bool:
+        """The search projection's oldest rows, where they are of months that are forgotten, and then what only they
+        had: lines, with the officers' codes, and what else counts a person."""
+        rows = connection.rows("SELECT body FROM registers WHERE kind = 'log' AND id = 'contents'")
+        through = orjson.loads(rows[0][0])["forgotten"] if rows else None
+        if through is None:
+            return False
+        oldest = connection.rows("SELECT opened_idx, opened_at FROM exchanges ORDER BY opened_idx LIMIT ?", (SLICE,))
+        gone = [(index,) for index, opened_at in oldest if opened_at[:7] <= through]
+        if not gone and self._swept == through:
+            return False
+        connection.begin()
+        # The projection's place, locked: whoever fills it may be about to give an exchange one of these lines.
+        connection.run("UPDATE projected SET position = position WHERE id = 1")
+        for table in ("exchanges", "exchange_reasons"):
+            connection.many(f"DELETE FROM {table} WHERE opened_idx = ?", gone)  # noqa: S608 - the names are ours
+        end = f"{next_month(through)}-01"
+        for table, column in (("exchange_hours", "hour"), ("exchange_days", "day"), ("exchange_times", "day")):
+            connection.run(f"DELETE FROM {table} WHERE {column} < ?", (end,))  # noqa: S608 - the names are ours
+        more = len(gone) == SLICE
+        if not more:
+            more = _bare(connection, through)
+        connection.commit()
+        if not more:
+            self._swept = through
+        return more
 
     def _thin(self, connection: Connection, moment: int) -> bool:
         """Up to SLICE checkpoints after the last that were looked at; all of one hour or day at once."""
@@ -76,7 +104,7 @@ class Housekeeping:
 def _expire(connection: Connection, moment: int) -> bool:
     """Digests of what may be used once and could not be used any more; counters of days that are over."""
     day = (bangkok_day(now()) - timedelta(days=2)).isoformat()
-    more = _forgotten(connection)
+    more = False
     for statement, before in (
         ("DELETE FROM once WHERE digest IN (SELECT digest FROM once WHERE expires < ? LIMIT ?) RETURNING 1", moment),
         ("DELETE FROM quotas WHERE (key, day) IN (SELECT key, day FROM quotas WHERE day < ? LIMIT ?) RETURNING 1", day),
@@ -85,20 +113,16 @@ def _expire(connection: Connection, moment: int) -> bool:
     return more
 
 
-def _forgotten(connection: Connection) -> bool:
-    """The search projection's oldest rows, where they are of months that are forgotten."""
-    rows = connection.rows("SELECT body FROM registers WHERE kind = 'log' AND id = 'contents'")
-    through = orjson.loads(rows[0][0])["forgotten"] if rows else None
-    if through is None:
-        return False
-    oldest = connection.rows("SELECT opened_idx, opened_at FROM exchanges ORDER BY opened_idx LIMIT ?", (SLICE,))
-    gone = [(index,) for index, opened_at in oldest if opened_at[:7] <= through]
-    if gone:
-        connection.begin()
-        for table in ("exchanges", "exchange_reasons"):
-            connection.many(f"DELETE FROM {table} WHERE opened_idx = ?", gone)  # noqa: S608
-        end = next_month(through)
-        for table, column in (("exchange_hours", "hour"), ("exchange_days", "day"), ("exchange_times", "day")):
-            connection.run(f"DELETE FROM {table} WHERE {column} < ?", (f"{end}-01",))  # noqa: S608 - the names are ours
-        connection.commit()
-    return len(gone) == SLICE
+def _bare(connection: Connection, through: str) -> bool:
+    """What no exchange has any more. True if more is left."""
+    connection.run(
+        "DELETE FROM exchange_lines WHERE NOT EXISTS (SELECT 1 FROM exchanges e WHERE e.line = exchange_lines.id)"
+    )
+    # A forgotten month's last evening is counted on the first day of the next one in Bangkok.
+    connection.run("DELETE FROM exchange_days WHERE line NOT IN (SELECT id FROM exchange_lines)")
+    beside = connection.rows(
+        "DELETE FROM counted_beside WHERE (subject, idx) IN (SELECT b.subject, b.idx FROM counted_beside b"
+        " JOIN log_entries l ON l.idx = b.idx WHERE l.month <= ? LIMIT ?) RETURNING 1",
+        (through, SLICE),
+    )
+    return len(beside) == SLICE

@@ -78,20 +78,41 @@ async def test_the_newest_checkpoint_stays_however_old(book: Book) -> None:
 
 async def test_what_the_search_knew_of_forgotten_months_goes(book: Book) -> None:
     connection = Connection(book.url)
-    for month in ("2024-11", "2024-12", "2025-01"):
+    for line, month in ((1, "2024-11"), (2, "2024-12"), (3, "2025-01")):
         for place in range(600 if month == "2024-12" else 3):
             index = int(month[:4] + month[5:]) * 1000 + place
             connection.run(
                 "INSERT INTO exchanges (exchange, opened_idx, opened_at, subject, outcome, line, body)"
-                " VALUES (?, ?, ?, ?, 'released', 1, '{}')",
-                (f"ex_{month}-{place}", index, f"{month}-28T00:00:00.000Z", b"s" * 32),
+                " VALUES (?, ?, ?, ?, 'released', ?, '{}')",
+                (f"ex_{month}-{place}", index, f"{month}-28T00:00:00.000Z", b"s" * 32, line),
             )
+            connection.run("INSERT INTO exchange_reasons (reason, opened_idx) VALUES ('failed', ?)", (index,))
+        connection.run(
+            "INSERT INTO exchange_lines (id, key, consumer, client, officer, service, purpose)"
+            " VALUES (?, ?, 'city', 'city-1', ?, 'dopa.person.v1', 'welfare')",
+            (line, bytes([line]) * 32, f"C-{line}"),
+        )
+        connection.run(
+            "INSERT INTO log_entries (idx, entry, month, sealed) VALUES (?, ?, ?, ?)", (line, b"e", month, b"s")
+        )
+        connection.run("INSERT INTO counted_beside (subject, idx) VALUES (?, ?)", (b"s" * 32, line))
+        connection.run(
+            "INSERT INTO exchange_days (day, line, outcome, exchanges) VALUES (?, ?, 'released', 3)",
+            (f"{month}-28", line),
+        )
         connection.run("INSERT INTO exchange_hours (hour, first_idx, last_idx) VALUES (?, 1, 2)", (f"{month}-28T00",))
+    # the last evening of 2024, in Bangkok of the year after
+    connection.run("INSERT INTO exchange_days (day, line, outcome, exchanges) VALUES ('2025-01-01', 2, 'released', 3)")
     swept(book, 10**9)
     assert connection.rows("SELECT COUNT(*) FROM exchanges") == [(606,)]
+    assert connection.rows("SELECT COUNT(*) FROM exchange_lines") == [(3,)]
     record = PutRegister("log", "contents", {"forgotten": "2024-12"})
     await book.store.append([], [record])
     assert swept(book, 10**9) == 2
     assert connection.rows("SELECT MIN(opened_at), COUNT(*) FROM exchanges") == [("2025-01-28T00:00:00.000Z", 3)]
     assert connection.rows("SELECT hour FROM exchange_hours") == [("2025-01-28T00",)]
+    assert connection.rows("SELECT COUNT(*) FROM exchange_reasons") == [(3,)]
+    assert connection.rows("SELECT id, officer FROM exchange_lines") == [(3, "C-3")]
+    assert connection.rows("SELECT day, line FROM exchange_days") == [("2025-01-28", 3)]
+    assert connection.rows("SELECT idx FROM counted_beside") == [(3,)]
     connection.close()
