@@ -188,7 +188,7 @@ def _uneven_comparisons(rules: Mapping[str, Any], fields: Mapping[str, Collectio
         if rule is not None and set(compared) != set(given):
             listed = ", ".join(sorted(given))
             yield Finding(
-                ("mapping", "fields", name),
+                ("mapping", "fields", name, *(("with",) if compared else ())),
                 "what the rule compares is not what the schema's `x-given` names",
                 "ค่าที่กฎเปรียบเทียบไม่ตรงกับ `x-given` ของ schema",
                 f"compare with: {listed}" if given else "say in the schema with what: `x-given`",

@@ -115,6 +115,13 @@ def test_every_schema_belongs_to_a_service() -> None:
         ("id: dopa.person.v1", "id: dopa.person.v1\n    id: dopa.person.v2", "there twice"),
         ("format: agency/1", "format: agency/2", "must be agency/1"),
         ("echo: /personalID", "echo: personalID", "none of the allowed forms"),
+        ("first_name: {path: /firstName, as: name}", "name: {path: /firstName, as: name}", "what the rule compares"),
+        ("last_name: {path: /lastName, as: name}", "last_name: {path: /lastName, as: age}", "must be one of name"),
+        (
+            "owner_status: {type: text, path: /ownerStatusDesc}",
+            "owner_status: {type: compare, with: {a: {path: /a, as: name}}}",
+            "what the rule compares",
+        ),
         ("owner: {email: register-owner@dopa.example}", "owner: {email: nobody}", "must match"),
     ],
 )
