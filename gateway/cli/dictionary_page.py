@@ -62,7 +62,7 @@ _METADATA: Final = (
     ("data_category", "หมวดหมู่ตามธรรมาภิบาล", "governance category"),
     ("license_id", "เงื่อนไขการใช้", "licence"),
 )
-_COLUMNS: Final = ("รายการข้อมูล / Field", "ชนิด / Type", "ตัวอย่าง / Example", "ชั้น / Level", "PDPA", "TGIX")
+_COLUMNS: Final = ("รายการข้อมูล / Field", "ชนิด / Type", "ตัวอย่าง / Example", "ชั้น / Level · PDPA", "TGIX")
 
 
 def dictionary_page(entry: Json, schema: Json) -> str:
@@ -118,8 +118,7 @@ def _rows(entry: Json, schema: Json) -> Iterator[tuple[str, ...]]:
             _named(name, field, 0) + _given(info.get("given", ())),
             _type(schema, field),
             f"<pre>{text(json_text(examples[0]))}</pre>" if examples else "–",
-            f"{text(info['level'])}<br><span class='small'>{_both(LEVELS[info['level']])}</span>",
-            _both(PDPA[info["pdpa"]]),
+            f"{text(info['level'])} {_both(LEVELS[info['level']])}<br>{_both(PDPA[info['pdpa']])}",
             f"<code>{text(info['tgix'])}</code>" if info.get("tgix") else "–",
         )
         yield from _parts(schema, field, 1)
@@ -130,7 +129,7 @@ def _parts(schema: Json, field: Json, depth: int) -> Iterator[tuple[str, ...]]:
     field = _resolved(schema, field)
     inner = field.get("items", field)
     for name, member in _resolved(schema, inner).get("properties", {}).items():
-        yield (_named(name, member, depth), _type(schema, member), "", "", "", "")
+        yield (_named(name, member, depth), _type(schema, member), "", "", "")
         yield from _parts(schema, member, depth + 1)
 
 
