@@ -144,6 +144,20 @@ class RunningGateway:
         return Gateway(self.url, name, self.keys / f"{name}.jwk")
 
 
+class Second(RunningGateway):
+    """Another gateway over the same database and keys: its own name and port, the same issuer."""
+
+    def __init__(self, first: RunningGateway) -> None:
+        super().__init__(first.state, **first.extra)
+        self.issuer = first.url
+        self.extra |= {"LINKAGE_GATEWAY_NAME": "gateway-2", "LINKAGE_ISSUER": first.url}
+        self.starts = 100
+
+    def as_(self, name: str) -> Gateway:
+        """The Python client, which is told the issuer that both share."""
+        return Gateway(self.url, name, self.keys / f"{name}.jwk", issuer=self.issuer)
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that is free now."""
     with socket.socket() as probe:

@@ -15,23 +15,10 @@ from connectors import population
 from gateway.client import Answer, Gateway, Problem, Unreachable
 from tests.acceptance.trail import ask, entries_since, of_exchange, on_record
 from tests.databases import fresh
-from tests.harness import OLD_AGE, PERSON, RunningGateway, agree, agreement, free_port, running, term, title
+from tests.harness import OLD_AGE, PERSON, Second, agree, agreement, running, term, title
 
 ELDER = population.story("elder")
 QUESTION = {"service": PERSON, "citizen_id": ELDER, "purpose": OLD_AGE}
-
-
-class Second(RunningGateway):
-    """Another gateway over the same database and keys: its own name and port, the same issuer."""
-
-    def __init__(self, first: RunningGateway) -> None:
-        super().__init__(first.state, port=free_port(), **first.extra)
-        self.issuer = first.url
-        self.extra |= {"LINKAGE_GATEWAY_NAME": "gateway-2", "LINKAGE_ISSUER": first.url}
-        self.starts = 100
-
-    def as_(self, name: str) -> Gateway:
-        return Gateway(self.url, name, self.keys / f"{name}.jwk", issuer=self.issuer)
 
 
 @pytest.fixture(scope="module")

@@ -16,11 +16,10 @@ import pytest
 
 from connectors import population
 from gateway.client import Answer, Gateway, Problem
-from gateway.store.migrate import upgrade
 from tests.acceptance.trail import entries_since, on_record, size
 from tests.consents.desk_of_consents import COLLECTOR, Office, codes_of, form
 from tests.databases import fresh
-from tests.harness import PERSON, Agency, RunningGateway, running
+from tests.harness import PERSON, Agency, RunningGateway, Second, running
 
 LATE = 0.5
 SOMEONE = sorted(population.population())[110]
@@ -98,30 +97,63 @@ def test_one_use_is_one_use_however_many_ask_at_once(office: Office, dopa: Agenc
 
 
 def test_grants_withdrawals_and_exchanges_all_at_once(office: Office, dopa: Agency) -> None:
-    """From the log: no exchange is released on a consent behind the withdrawal's entry, and none of it is lost."""
-    purpose, rounds, askers = office.own(), 24, 5
-    start = size(office.gateway)
+    purpose = office.own()
     dopa.fault("late", seconds=0.03)
+    hammered([office.gateway], purpose, rounds=24, askers=5)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """(an office at the first gateway, the second over the same PostgreSQL, the source)"""
+    folder: Path = tmp_path_factory.mktemp("pair")
+    with fresh("postgresql", folder) as url, running(folder, LINKAGE_DATABASE_URL=url) as (first, agencies):
+        second = Second(first)
+        second.start()
+        office = Office(first)
+        office.open()
+        try:
+            yield office, second, agencies["dopa"]
+        finally:
+            second.stop()
+
+
+def test_grants_withdrawals_and_exchanges_all_at_once_at_two_gateways(pair: Any) -> None:
+    """Consents are given at either gateway and withdrawn at the other, while both are asked."""
+    office, second, dopa = pair
+    purpose = office.own()
+    dopa.fault("late", seconds=0.03)
+    hammered([office.gateway, second], purpose, rounds=16, askers=3)
+    dopa.fault("none")
+
+
+def hammered(gateways: list[RunningGateway], purpose: str, *, rounds: int, askers: int) -> None:
+    """Gives and withdraws a citizen's consents at each of the gateways, and asks at each of them, all at once.
+
+    From the log: no exchange is released on a consent behind the withdrawal's entry, and none of it is lost.
+    """
+    start = size(gateways[0])
     consents: list[str] = []
     acknowledged: dict[str, int] = {}
     over = threading.Event()
     results: list[Answer | Problem] = []
 
-    def citizen() -> None:
+    def citizen(here: RunningGateway, elsewhere: RunningGateway) -> None:
         for number in range(rounds):
-            given = office.give(purpose, SOMEONE)
-            consents.append(given["consent"]["id"])
+            with here.as_(COLLECTOR) as desk:
+                given = desk.give_consent(form(purpose, SOMEONE))
+            consent = given["consent"]["id"]
+            consents.append(consent)
             time.sleep(random.random() * 0.08)
-            with office.gateway.as_(COLLECTOR) as desk:
+            with elsewhere.as_(COLLECTOR) as desk:
                 done = (
                     desk.withdraw_by_code(given["withdrawal_code"])
                     if number % 8 == 0
-                    else desk.change_consent(consents[-1], "withdraw")
+                    else desk.change_consent(consent, "withdraw")
                 )
-            acknowledged[consents[-1]] = done["log"]["index"]
+            acknowledged[consent] = done["log"]["index"]
 
-    def asker() -> None:
-        with office.gateway.as_(COLLECTOR) as desk:
+    def asker(gateway: RunningGateway) -> None:
+        with gateway.as_(COLLECTOR) as desk:
             while not over.is_set():
                 named = {"consent_id": random.choice(consents)} if consents and random.random() < 0.3 else {}
                 try:
@@ -129,82 +161,70 @@ def test_grants_withdrawals_and_exchanges_all_at_once(office: Office, dopa: Agen
                 except Problem as problem:
                     results.append(problem)
 
-    with ThreadPoolExecutor(askers + 1) as pool:
-        asking = [pool.submit(asker) for _ in range(askers)]
-        pool.submit(citizen).result()
-        over.set()
+    with ThreadPoolExecutor((askers + 1) * len(gateways)) as pool:
+        asking = [pool.submit(asker, gateway) for gateway in gateways for _ in range(askers)]
+        try:
+            for giving in [
+                pool.submit(citizen, gateway, gateways[number - 1]) for number, gateway in enumerate(gateways)
+            ]:
+                giving.result()
+        finally:
+            over.set()
         for one in asking:
             one.result()
 
-    entries = entries_since(office.gateway, start)
-    assert len(acknowledged) == rounds
+    entries = entries_since(gateways[0], start)
+    assert len(acknowledged) == rounds * len(gateways)
     withdrawn = {e["legal"]["consent"]: e["index"] for e in entries if e["public"]["kind"] == "consent.withdrawn"}
     assert withdrawn == acknowledged
     stands_on = {
         e["public"]["exchange"]: e["legal"]["consent"] for e in entries if e["public"]["kind"] == "exchange.decided"
     }
     ends = {
-        e["public"]["exchange"]: (e["public"]["kind"], e["index"])
+        e["public"]["exchange"]: (e["public"]["kind"], e["index"], e["public"]["gateway"])
         for e in entries
         if e["public"]["exchange"] in stands_on and e["public"]["kind"] != "exchange.decided"
     }
     assert ends.keys() == stands_on.keys()
-    released = {name: index for name, (kind, index) in ends.items() if kind == "exchange.released"}
-    withheld = [name for name, (kind, _) in ends.items() if kind == "exchange.withheld"]
+    released = {name: index for name, (kind, index, _) in ends.items() if kind == "exchange.released"}
     for name, index in released.items():
         assert index < withdrawn[stands_on[name]], "released behind the withdrawal"
     assert released.keys() == {result.exchange_id for result in results if isinstance(result, Answer)}
-    assert released
-    assert withheld
+    for kind in ("exchange.released", "exchange.withheld"):
+        assert len({gateway for ended, _, gateway in ends.values() if ended == kind}) == len(gateways), kind
     assert {code for result in results for code in codes_of(result)} <= {"consent_withdrawn", "consent_required"}
     assert all(isinstance(result, Answer) or result.code == "denied" for result in results)
     (someone,) = {e["subject"]["pseudonym"] for e in entries if e["public"]["kind"] == "consent.withdrawn"}
     counted = [e for e in entries if e["subject"].get("pseudonym") == someone and "counter" in e["subject"]]
-    assert len(counted) == 2 * rounds + len(stands_on)
+    assert len(counted) == 2 * len(acknowledged) + len(stands_on)
     for before, after in itertools.pairwise(counted):
         assert after["subject"]["counter"] == before["subject"]["counter"] + 1
         assert after["subject"]["previous"] == before["entry"]
 
 
-def test_a_withdrawal_at_one_gateway_holds_at_the_other(tmp_path: Path) -> None:
-    """Two gateways on one PostgreSQL: the next exchange at the other is refused, and one in the middle withheld."""
-    with fresh("postgresql", tmp_path) as url:
-        upgrade(url)
-        with running(tmp_path, LINKAGE_DATABASE_URL=url) as (first, agencies):
-            second = RunningGateway(
-                tmp_path,
-                LINKAGE_DATABASE_URL=url,
-                LINKAGE_ISSUER=first.url,
-                LINKAGE_GATEWAY_NAME="gateway-2",
-            )
-            second.starts = 10
-            second.start()
-            try:
-                office = Office(first)
-                office.open()
-                purpose = office.own()
-                key = first.keys / f"{COLLECTOR}.jwk"
-                with Gateway(second.url, COLLECTOR, key, issuer=first.url) as there:
-                    until_it_knows(there, purpose)
-                    question: Any = {"service": PERSON, "purpose": purpose, "citizen_id": SOMEONE}
-                    for _ in range(5):
-                        given = there.give_consent(form(purpose, SOMEONE))
-                        assert isinstance(office.ask(purpose, SOMEONE), Answer)
-                        there.withdraw_by_code(given["withdrawal_code"])
-                        assert codes_of(office.ask(purpose, SOMEONE)) == {"consent_withdrawn"}
-                        again = office.give(purpose, SOMEONE)["consent"]["id"]
-                        assert there.exchange(**question)
-                        agencies["dopa"].fault("late", seconds=LATE, times=1)
-                        with ThreadPoolExecutor(1) as pool:
-                            before = agencies["dopa"].asked()
-                            asking = pool.submit(office.ask, purpose, SOMEONE)
-                            while agencies["dopa"].asked() == before and not asking.done():
-                                time.sleep(0.005)
-                            there.change_consent(again, "withdraw")
-                            assert not asking.done()
-                        assert codes_of(asking.result()) == {"consent_withdrawn"}
-            finally:
-                second.stop()
+def test_a_withdrawal_at_one_gateway_holds_at_the_other(pair: Any) -> None:
+    """The next exchange at the other is refused, and one in the middle withheld."""
+    office, second, dopa = pair
+    purpose = office.own()
+    with second.as_(COLLECTOR) as there:
+        until_it_knows(there, purpose)
+        question: Any = {"service": PERSON, "purpose": purpose, "citizen_id": SOMEONE}
+        for _ in range(5):
+            given = there.give_consent(form(purpose, SOMEONE))
+            assert isinstance(office.ask(purpose, SOMEONE), Answer)
+            there.withdraw_by_code(given["withdrawal_code"])
+            assert codes_of(office.ask(purpose, SOMEONE)) == {"consent_withdrawn"}
+            again = office.give(purpose, SOMEONE)["consent"]["id"]
+            assert there.exchange(**question)
+            dopa.fault("late", seconds=LATE, times=1)
+            with ThreadPoolExecutor(1) as pool:
+                before = dopa.asked()
+                asking = pool.submit(office.ask, purpose, SOMEONE)
+                while dopa.asked() == before and not asking.done():
+                    time.sleep(0.005)
+                there.change_consent(again, "withdraw")
+                assert not asking.done()
+            assert codes_of(asking.result()) == {"consent_withdrawn"}
 
 
 def until_it_knows(there: Gateway, purpose: str) -> None:
