@@ -16,7 +16,8 @@ from gateway.catalogue import services_of
 from gateway.errors import LogUnavailable
 from gateway.identity import LEEWAY, TOKEN_SECONDS, Directory, TokenKey
 from gateway.model import Outage, Service
-from gateway.policy import Judge, PolicySet
+from gateway.observe import logger
+from gateway.policy import Judge, PolicySet, misfits
 from gateway.registers import Record, Registers, outages_of, read_rows
 from gateway.store import Store
 
@@ -129,6 +130,13 @@ def _judge(registers: Registers) -> tuple[Judge, str]:
     if record is None:
         raise LookupError("the database holds no policy set: run `linkage init` first")
     policies = PolicySet.from_json(record["document"])
+    if rules := misfits(policies):
+        logger.warning(
+            "policies_of_another_version",
+            rules=rules,
+            digest=policies.digest,
+            meaning="questions that these rules are about are refused: propose and approve this version's set",
+        )
     return Judge(policies), policies.digest
 
 

@@ -34,7 +34,7 @@ from gateway.errors import MalformedRequest as Malformed
 from gateway.exchangelog import ExchangeLog, canonical
 from gateway.keys import ALGORITHMS, Keys, algorithm_of, import_key
 from gateway.model import Caller, Operator, Receipt, Service, now, timestamp
-from gateway.policy import PolicySet
+from gateway.policy import PolicySet, require_fitting
 from gateway.questions import mistakes, read_object
 from gateway.registers import FORMS, Act, Book, Form, Record, perform, record_digest
 from gateway.store import REGISTERS, AlreadyUsed, ForgetMonths, Once, PutRegister, Store
@@ -213,12 +213,14 @@ def _book(holding: Holding, signed: Signed) -> Book:
         if record.get("pending"):
             require_openable(services_of(record["pending"]["registration"]))
     elif signed.name == "policies.propose":
-        digest = PolicySet.from_json(signed.body["document"]).digest
+        policies = PolicySet.from_json(signed.body["document"])
+        require_fitting(policies)
+        digest = policies.digest
     elif signed.name == "policies.approve":
         # Once more, by this gateway: what it could not read would stop it, and every other, for good.
         waiting = (holding.registers.record("policies", "active") or {}).get("pending")
         if waiting:
-            PolicySet.from_json(waiting["document"])
+            require_fitting(PolicySet.from_json(waiting["document"]))
     return Book(holding.registers, holding.services, proposed, digest)
 
 

@@ -38,11 +38,12 @@ def init(
 ) -> None:
     """เริ่มต้นเกตเวย์ / Makes a new gateway: its keys, its database, the first administrator's key."""
     from gateway import app
+    from gateway.policy import shipped
 
     if not re.fullmatch(REGISTER_ID, first_admin):
         raise WrongUse("รหัสผู้ดูแลระบบไม่อยู่ในรูปแบบที่กำหนด", "--first-admin takes small letters, digits, . _ and -")
     settings = read_settings(state_dir=state_dir, issuer=issuer)
-    key_file = app.initialise(settings, first_admin=first_admin, policies=policies or shipped("policies"))
+    key_file = app.initialise(settings, first_admin=first_admin, policies=policies or shipped())
     body = {"operator": first_admin, "key_file": str(key_file), "state_dir": str(settings.state_dir)}
 
     def render() -> None:
@@ -114,12 +115,6 @@ def demo(
     code = demonstration.run(cli.run, once=once, port=port, state_dir=state_dir, as_json=screen.as_json)
     if code:
         raise typer.Exit(code)
-
-
-def shipped(name: str) -> Path:
-    """A folder that lies beside the package (a checkout, the container image), or in the working directory."""
-    beside = Path(__file__).resolve().parents[2] / name
-    return beside if beside.is_dir() else Path(name)
 
 
 def require_free(host: str, port: int) -> None:

@@ -12,11 +12,10 @@ import typer
 from gateway.cli.acts import given, perform
 from gateway.cli.connection import Remote, local, remote
 from gateway.cli.failures import Refused, WrongUse
-from gateway.cli.local import shipped
 from gateway.cli.output import Screen, brief, csv_text
 from gateway.cli.questions import read_identifier
 from gateway.model import now, timestamp
-from gateway.policy import Judge, PolicySet, Problem, check, read_examples, replay, try_examples
+from gateway.policy import Judge, PolicySet, Problem, check, read_examples, replay, shipped, try_examples
 
 app = typer.Typer(help="กติกา / The rules", no_args_is_help=True)
 
@@ -39,7 +38,7 @@ _OTHERWISE = (
 @local
 def check_folder(screen: Screen, folder: Folder = None) -> None:
     """ตรวจกติกาและตัวอย่าง / Checks the rules: types, ids, texts, examples, and rules that no example reaches."""
-    policies = _sound(folder or shipped("policies"))
+    policies = _sound(folder or shipped())
     found = {"digest": policies.digest, "policies": len(policies.policies), "files": len(policies.files)}
 
     def render() -> None:
@@ -53,7 +52,7 @@ def check_folder(screen: Screen, folder: Folder = None) -> None:
 @local
 def try_folder(screen: Screen, folder: Folder = None) -> None:
     """ทดลองกติกากับตัวอย่าง / Runs the examples: each is to be decided as its folder's name says."""
-    folder = folder or shipped("policies")
+    folder = folder or shipped()
     examples, unread = read_examples(folder)
     tried = try_examples(_set_of(folder), examples)
     rows = [

@@ -19,6 +19,7 @@ from gateway.exchangelog.tree import LogDamaged, Tree
 from gateway.exchangelog.vault import UnknownMaster, Vault
 from gateway.exchangelog.witnesses import Witness
 from gateway.keys import KeyFileError, Keys
+from gateway.policy import PolicySet, misfits
 from gateway.registers import Registers, read_rows
 from gateway.settings import Settings
 from gateway.store import AlreadyInUse, Connection, Store
@@ -258,6 +259,8 @@ def _secrets(connection: Connection, settings: Settings) -> Iterator[Finding]:
             "`linkage init`",
             "`linkage init`",
         )
+    else:
+        yield from _policies(registers)
     yield from _connectors(registers)
     resolve, looked_at = machine_secrets(settings.secrets), 0
     for agency, record in sorted(registers.records["connector"].items()):
@@ -265,6 +268,23 @@ def _secrets(connection: Connection, settings: Settings) -> Iterator[Finding]:
             looked_at += 1
             yield from _resolved(resolve, agency, reference)
     yield ok("secrets", f"ตรวจความลับของตัวเชื่อมต่อ {looked_at} รายการ", f"{looked_at} connectors' secrets looked for")
+
+
+def _policies(registers: Registers) -> Iterator[Finding]:
+    """Whether the rules in force can judge what this version asks."""
+    rules = misfits(PolicySet.from_json((registers.record("policies", "active") or {})["document"]))
+    if not rules:
+        yield ok("policies", "กติกาที่ใช้อยู่ใช้กับรุ่นนี้ได้", "the policy set in force fits this version")
+        return
+    which = ", ".join(rules)
+    yield Finding(
+        "policies",
+        "wrong",
+        f"กติกาที่ใช้อยู่ไม่ผ่านการตรวจกับสคีมาของรุ่นนี้: {which}",
+        f"the policy set in force does not validate against this version's schema: {which}",
+        "`linkage policy propose policies` แล้วให้ผู้ดูแลระบบอีกคนอนุมัติ (`linkage policy approve`)",
+        "`linkage policy propose policies`, and another administrator's `linkage policy approve`",
+    )
 
 
 def _connectors(registers: Registers) -> Iterator[Finding]:

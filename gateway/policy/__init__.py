@@ -6,6 +6,7 @@ of them. Rules and examples lie in `policies/`. The judge knows no register and 
 
 from gateway.policy.check import check, try_examples
 from gateway.policy.examples import read_examples
+from gateway.policy.fitting import misfits, require_fitting, shipped
 from gateway.policy.judge import QUOTA_CODES, Judge, comparison_quota_key, officer_quota_key, term_quota_key
 from gateway.policy.policyset import PolicyInfo, PolicySet, Problem
 from gateway.policy.recorded import Recorder, Snapshot, filled_in, named_in, recorded_facts
@@ -25,11 +26,14 @@ __all__ = [
     "check",
     "comparison_quota_key",
     "filled_in",
+    "misfits",
     "named_in",
     "officer_quota_key",
     "read_examples",
     "recorded_facts",
     "replay",
+    "require_fitting",
+    "shipped",
     "term_quota_key",
     "try_examples",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors import population
-from gateway.client import Answer, Gateway, Problem, Unreachable
+from gateway.client import Answer, Problem, Unreachable
 from tests.acceptance.trail import ask, entries_since, of_exchange, on_record
 from tests.databases import fresh
 from tests.harness import OLD_AGE, PERSON, Second, agree, agreement, running, term, title

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from connectors import population
+from gateway.client import Problem
+from gateway.policy import PolicySet
 from tests.cli.desk import PERSON, PURPOSE, Desk
 from tests.cli.government import governed
 
@@ -169,11 +171,23 @@ def test_rules_are_replaced_by_two_people_and_hold_at_once(desk: Desk, draft: Pa
     ],
 )
 def test_a_set_that_does_not_validate_is_refused_and_the_old_one_stays(desk: Desk, document: dict[str, Any]) -> None:
-    from gateway.client import Problem
-
     with desk.gateway.as_("admin") as admin:
         before = admin.record("policies", "active")
         with pytest.raises(Problem) as refused:
             admin.act("policies.propose", {"document": document})
         assert refused.value.code == "malformed_request"
         assert admin.record("policies", "active") == before
+
+
+def test_a_set_for_another_version_is_refused_though_it_validates_by_its_own_schema(desk: Desk, draft: Path) -> None:
+    schema = draft / "schema.cedarschema"
+    text = schema.read_text(encoding="utf-8")
+    schema.write_text(text.replace("today: Long,", "today: Long,\n    weekday: Long,"), encoding="utf-8")
+    rule = (draft / "quotas.cedar").read_text(encoding="utf-8")
+    (draft / "quotas.cedar").write_text(rule.replace("context.quota_left <=", "context.weekday <="), encoding="utf-8")
+    document = PolicySet.from_folder(draft).as_json()
+    with desk.gateway.as_("admin") as admin, pytest.raises(Problem) as refused:
+        admin.act("policies.propose", {"document": document})
+    assert refused.value.code == "malformed_request"
+    assert "another version of the gateway, which states other facts: quota-exceeded" in refused.value.detail
+    assert desk("admin", "policy", "show", "--json").json["pending"] is None
