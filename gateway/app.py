@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gateway import forgetting
+from gateway import forgetting, telling
 from gateway.catalogue import machine_secrets, open_connector, told_of_changes
 from gateway.consenting import Consenting
 from gateway.consents import ConsentBook
@@ -172,6 +172,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             asyncio.create_task(rates.run()),
             asyncio.create_task(Reminders(current, store, log, metrics).run(settings.registers_poll)),
             asyncio.create_task(forgetting.follow(store, log, vault, current)),
+            asyncio.create_task(telling.follow(store, log)),
             asyncio.create_task(edge.completeness.maps.run(settings.subject_map_interval)),
             asyncio.create_task(checkpoints.run(settings.checkpoint_interval)),
             asyncio.create_task(

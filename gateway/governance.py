@@ -37,7 +37,18 @@ from gateway.model import Caller, Operator, Receipt, Service, now, timestamp
 from gateway.policy import PolicySet, require_fitting
 from gateway.questions import mistakes, read_object
 from gateway.registers import FORMS, Act, Book, Form, Record, perform, record_digest
-from gateway.store import REGISTERS, AlreadyUsed, ForgetMonths, Once, PutRegister, Store
+from gateway.store import (
+    REGISTERS,
+    AlreadyUsed,
+    Change,
+    ForgetMonths,
+    Hasten,
+    NotWithheld,
+    Once,
+    PutRegister,
+    RequireWithheld,
+    Store,
+)
 
 FRESH_SECONDS = 300
 ATTEMPTS = 8
@@ -107,6 +118,11 @@ class Governance:
                 continue
             except AlreadyUsed:
                 raise Conflict("this very act was sent before", "รายการนี้ถูกส่งมาแล้ว") from None
+            except NotWithheld:
+                raise Conflict(
+                    "no such exchange is withheld from anyone, or it was told already",
+                    "ไม่มีรายการนี้ที่ยังไม่เปิดเผยต่อเจ้าของข้อมูล หรือเปิดเผยไปแล้ว",
+                ) from None
             with contextlib.suppress(LogUnavailable):  # the act is on record; the next poll reads it
                 await self._current.refresh()  # 5
             return done
@@ -167,7 +183,7 @@ class Governance:
             [
                 PutRegister(record["kind"], record["id"], record),
                 *(Once(hmac.digest(key, used, "sha256"), until) for key in self._nonce_keys),
-                *_forgotten(signed.name, record),
+                *_with(signed.name, record),
             ],
             {REGISTERS: holding.registers.revision},
         )
@@ -233,9 +249,17 @@ def _digests(signed: Signed, record: Record) -> dict[str, Any]:
     return {}
 
 
-def _forgotten(act: str, record: Record) -> list[ForgetMonths]:
-    """What goes with the act that forgets: the months' keys, in the same transaction."""
-    return [ForgetMonths(record["forgotten"])] if act == "log.forget.approve" else []
+def _with(act: str, record: Record) -> list[Change]:
+    """What goes with an act, in the same transaction: the months' keys; a withheld exchange's time to be told."""
+    match act:
+        case "log.forget.approve":
+            return [ForgetMonths(record["forgotten"])]
+        case "opening.propose":
+            return [RequireWithheld(record["id"])]
+        case "opening.approve":
+            return [Hasten(record["id"])]
+        case _:
+            return []
 
 
 def _record_digests(*records: Record) -> dict[str, str]:

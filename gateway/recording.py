@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,7 +23,18 @@ from gateway.judgement import Judgement
 from gateway.model import Caller, Decision, Question, Receipt, Service, bangkok_day, now
 from gateway.plugin import SourceFault
 from gateway.policy import Recorder, filled_in, named_in
-from gateway.store import AlreadyClosed, Appended, Change, CloseExchange, Connection, Once, OpenExchange, Reserve, Store
+from gateway.store import (
+    AlreadyClosed,
+    Appended,
+    Change,
+    CloseExchange,
+    Connection,
+    Once,
+    OpenExchange,
+    Reserve,
+    Store,
+    Withhold,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,8 @@ class Recording:
             facts=snapshot.facts,
         )
         changes: list[Change] = [*snapshot.standing, *(self._taken(exchange_id, judgement) if decision.permit else ())]
+        if decision.permit and decision.withheld is not None:
+            changes.append(_withheld(exchange_id, subject, entry.groups))
         if caller.proof is not None:
             changes.append(Once(caller.proof.digest, caller.proof.expires))
         await self.store.append([entry], changes, judgement.revisions)
@@ -142,6 +157,12 @@ def _standing_facts(connection: Connection, digests: Iterable[str]) -> dict[str,
             if hashlib.sha256(body).hexdigest() == digest:
                 bodies[digest] = orjson.loads(bytes(body))
     return bodies
+
+
+def _withheld(exchange_id: str, subject: Subject, groups: Mapping[str, Any]) -> Withhold:
+    """The entry counts nobody: until when, and who is to be counted then."""
+    due = math.ceil(datetime.fromisoformat(groups["legal"]["withheld"]["until"]).timestamp())
+    return Withhold(exchange_id, subject.pseudonym, subject.earlier, groups["public"]["time"], due)
 
 
 def _closed_meanwhile() -> Overloaded:

@@ -30,6 +30,7 @@ from gateway.cli import (
     log_archiving,
     log_export,
     log_forgetting,
+    log_opening,
     log_reconcile,
     log_summary,
     notices,
@@ -84,6 +85,7 @@ log.app.command("reconcile")(log_reconcile.reconcile)
 log.app.command("verify")(verification.verify_log)
 log.app.command("archive")(log_archiving.archive)
 log.app.command("forget")(log_forgetting.forget)
+log.app.command("open")(log_opening.open_exchange)
 app.add_typer(consents.app, name="consent")
 reports.app.command("verify")(verification.verify_report)
 app.add_typer(reports.app, name="report")

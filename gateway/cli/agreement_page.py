@@ -55,6 +55,8 @@ _THAI: Words = {
     "no_limits": "ไม่มี",
     "exemption": "ข้อยกเว้นตามมาตรา 4",
     "release": "การอนุญาตตามระเบียบรักษาความลับทางราชการ",
+    "withheld": "ไม่เปิดเผยต่อเจ้าของข้อมูล (มาตรา 30)",
+    "withheld_for": "เป็นเวลา",
     "clauses": "ข้อตกลงทั่วไป",
     "onward": "การเปิดเผยต่อ",
     "onward_no": "ห้ามเปิดเผยต่อ (มาตรา 27)",
@@ -116,6 +118,8 @@ _ENGLISH: Words = {
     "no_limits": "none",
     "exemption": "Exemption under PDPA s.4",
     "release": "Release under the Official Secrets Regulation",
+    "withheld": "Withheld from the data subject (PDPA s.30)",
+    "withheld_for": "for",
     "clauses": "General clauses",
     "onward": "Onward sharing",
     "onward_no": "not allowed (PDPA s.27)",
@@ -225,6 +229,10 @@ def _term(words: Words, language: str, term: Json, names: Mapping[str, Json], pu
         for name, key in (("exemption", "pdpa_exemption"), ("release", "secrecy_release"))
         if term.get(key)
     ]
+    withheld = term.get("withheld_from_subject")
+    if withheld:
+        length = f"{words['withheld_for']} {withheld['days']} {words['days']}"
+        more.append((words["withheld"], f"{text(withheld['authority'][language])} · {length}"))
     basis = " / ".join(part for part in (term["lawful_basis"], term.get("sensitive_basis")) if part)
     return facts(
         [

@@ -37,6 +37,13 @@ def _span(body: Json) -> str:
     return f"{thai_time(body['from']) if body['from'] else 'ตั้งแต่ต้น'} – {thai_time(body['to'] or body['made_at'])}"
 
 
+def _authorities(one: Json) -> str:
+    """The law that it was asked by, and that by which the person was not told of it."""
+    held = one.get("withheld")
+    later = f"<br>เคยไม่เปิดเผยต่อท่านตาม {text(held['authority']['th'])}" if held else ""
+    return f"{text(one['authority']['th'])}{later}"
+
+
 def subject_page(body: Json) -> str:
     """PDPA s.30: every access, for the person."""
     rows = [
@@ -44,7 +51,7 @@ def subject_page(body: Json) -> str:
             text(thai_time(one["time"])),
             text(name_of(one["consumer"])),
             text(name_of(one["source"])),
-            f"{text(name_of(one['purpose']))}<br><span class='small'>{text(one['authority']['th'])}</span>",
+            f"{text(name_of(one['purpose']))}<br><span class='small'>{_authorities(one)}</span>",
             text(BASES.get(one["lawful_basis"], one["lawful_basis"])),
             lines(field["title"]["th"] or field["name"] for field in one["fields"]),
             text(OUTCOMES.get(one["outcome"], one["outcome"])),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+
 from gateway.exchangelog.log import Subject
 from gateway.exchangelog.published import Published
 from gateway.exchangelog.subjectmap import SubjectMaps
@@ -40,17 +42,27 @@ class Completeness:
             "format": FORMAT,
             "names": [name.hex() for name in person.names],
             "map": (await self._published.proved([made.index], ("public", "content")))[0],
+            "forgotten": await self._store.read(forgotten_through),
             "places": await self.maps.places(made, person.names),
             # Of forgotten months nothing is shown but that they are counted.
             "entries": [entry for entry in entries if entry["groups"] is not None],
         }
 
 
+def forgotten_through(connection: Connection) -> str | None:
+    """The last month (`YYYY-MM`) whose contents two people have had forgotten; None where there is none."""
+    rows = connection.rows("SELECT body FROM registers WHERE kind = 'log' AND id = 'contents'")
+    through = orjson.loads(rows[0][0])["forgotten"] if rows else None
+    return None if through is None else str(through)
+
+
 def _counted(connection: Connection, names: tuple[bytes, ...]) -> list[int]:
     """The entries that count a person, in order."""
     places = ", ".join("?" * len(names))
     rows = connection.rows(
-        f"SELECT opened_idx FROM exchanges WHERE subject IN ({places}) AND outcome <> 'refused'"  # noqa: S608
+        f"SELECT opened_idx FROM exchanges e WHERE subject IN ({places}) AND outcome <> 'refused'"  # noqa: S608
+        # What was withheld is counted by a later entry, beside.
+        " AND NOT EXISTS (SELECT 1 FROM withheld w WHERE w.exchange = e.exchange)"
         f" UNION ALL SELECT idx FROM counted_beside WHERE subject IN ({places}) ORDER BY 1 LIMIT ?",
         (*names, *names, MOST + 1),
     )

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-import orjson
-
+from gateway.exchangelog.completeness import forgotten_through
 from gateway.keys.masters import next_month
 from gateway.model import bangkok_day, now
 from gateway.store import Connection
@@ -51,8 +50,7 @@ class Housekeeping:
     def _forget(self, connection: Connection) -> bool:
         """The search projection's oldest rows, where they are of months that are forgotten, and then what only they
         had: lines, with the officers' codes, and what else counts a person."""
-        rows = connection.rows("SELECT body FROM registers WHERE kind = 'log' AND id = 'contents'")
-        through = orjson.loads(rows[0][0])["forgotten"] if rows else None
+        through = forgotten_through(connection)
         if through is None:
             return False
         oldest = connection.rows("SELECT opened_idx, opened_at FROM exchanges ORDER BY opened_idx LIMIT ?", (SLICE,))
@@ -118,6 +116,7 @@ def _bare(connection: Connection, through: str) -> bool:
     connection.run(
         "DELETE FROM exchange_lines WHERE NOT EXISTS (SELECT 1 FROM exchanges e WHERE e.line = exchange_lines.id)"
     )
+    connection.run("DELETE FROM withheld WHERE told_idx IS NOT NULL AND decided_at < ?", (f"{next_month(through)}-01",))
     # A forgotten month's last evening is counted on the first day of the next one in Bangkok.
     connection.run("DELETE FROM exchange_days WHERE line NOT IN (SELECT id FROM exchange_lines)")
     beside = connection.rows(

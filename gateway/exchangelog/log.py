@@ -3,21 +3,21 @@
 Kinds: `exchange.decided`, `exchange.released`, `exchange.failed`, `exchange.withheld`, `exchange.interrupted`,
 `exchange.refused`, `consent.given`, `consent.paused`, `consent.resumed`, `consent.withdrawn`, `consent.search`,
 `act` (governance), `audit.search`, `gateway.started`, `gateway.stopped`, `requests.counted`, `log.continued`,
-`key.changed`, `month.forgotten`, `subject.moved`, `subjects.mapped`.
+`key.changed`, `month.forgotten`, `subject.moved`, `subject.told`, `subjects.mapped`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.exchangelog.entry import GROUPS, VERSION, BrokenEntry, EntryDraft, OpenedEntry, canonical, open_entry
 from gateway.exchangelog.projection import project
 from gateway.exchangelog.vault import Vault, month_of
 from gateway.keys import KeyedDigest, Keys
-from gateway.model import Caller, Decision, Question, Service, new_id, now, timestamp
+from gateway.model import Caller, Decision, Question, Service, Withholding, new_id, now, timestamp
 from gateway.store import Connection, Store
 
 
@@ -154,11 +154,13 @@ class ExchangeLog:
         """`exchange.decided` for a permit, `exchange.refused` for a denial.
 
         `facts`: what it was judged on. In the group that no proof shows: a consent's facts tell the source of a
-        citizen's age, and other agreements' are not the asker's to see.
+        citizen's age, and other agreements' are not the asker's to see. What is withheld from the person counts later
+        (`told`), so that their count does not tip them off.
         """
+        moment, withheld = now(), decision.withheld
         return self.draft(
             "exchange.decided" if decision.permit else "exchange.refused",
-            now(),
+            moment,
             exchange=exchange,
             parties={
                 "consumer": caller.agency,
@@ -185,6 +187,7 @@ class ExchangeLog:
                 "asked": list(question.fields) if question.fields is not None else None,
                 "granted": list(decision.fields),
                 **({"given": sorted(question.given)} if question.given else {}),
+                **({"withheld": _withheld(withheld, moment)} if withheld is not None else {}),
             },
             content={
                 "outcome": "decided" if decision.permit else "refused",
@@ -192,7 +195,23 @@ class ExchangeLog:
                 "request_digest": request_digest,
                 "judged_us": judged_us,
             },
-            counts=subject if decision.permit else None,
+            counts=subject if decision.permit and withheld is None else None,
+        )
+
+    def told(self, exchange: str, subject: Subject, index: int, entry: bytes, time: str, *, early: bool) -> EntryDraft:
+        """`subject.told`: an exchange that was withheld from the person counts from here on.
+
+        `index`, `entry`, `time`: of its `decided`, named in the group that the person is shown. `early`: two people had
+        it told before its time.
+        """
+        decided = {"index": index, "entry": entry.hex(), "time": time}
+        return self.draft(
+            "subject.told",
+            now(),
+            exchange=exchange,
+            subject={"pseudonym": subject.hex, "decided": decided},
+            content={"early": early},
+            counts=subject,
         )
 
     def closed(
@@ -261,3 +280,8 @@ class ExchangeLog:
             return found
 
         return await self.store.read(read)
+
+
+def _withheld(withheld: Withholding, moment: datetime) -> dict[str, Any]:
+    authority = {"en": withheld.authority_en, "th": withheld.authority_th}
+    return {"authority": authority, "until": timestamp(moment + timedelta(days=withheld.days))}

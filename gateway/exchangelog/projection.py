@@ -238,6 +238,7 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
             "released": [],
             "reasons": content["reasons"],
             "fault": None,
+            **({"withheld": legal["withheld"]} if "withheld" in legal else {}),
             "entries": [_reference(entry, public["kind"])],
         },
     }

@@ -139,6 +139,12 @@ class ExchangeSearch:
         rows = await self._store.read(read)
         return {"count": int(rows[0][0]), "latest": bytes(rows[0][1]).hex()} if rows else {"count": 0, "latest": None}
 
+    async def withheld(self, names: tuple[bytes, ...]) -> frozenset[str]:
+        """The exchanges about the person of these names that they are not told of yet, and that count later."""
+        places = ", ".join("?" * len(names))
+        statement = f"SELECT exchange FROM withheld WHERE subject IN ({places}) AND told_idx IS NULL"  # noqa: S608
+        return frozenset(row[0] for row in await self._store.read(lambda c: c.rows(statement, names)))
+
     async def one(self, exchange: str) -> dict[str, Any]:
         """One exchange by its id, or NotFound."""
         found = await self.these([exchange])

@@ -175,6 +175,13 @@ class EntryReference(Document):
     kind: str
 
 
+class WithheldBody(Document):
+    """That the person is not told of an exchange before `until`, and the law or order that says so."""
+
+    authority: dict[str, str]
+    until: str
+
+
 class ExchangeBody(Document):
     """One exchange and its fate."""
 
@@ -196,6 +203,7 @@ class ExchangeBody(Document):
     released: list[str]
     reasons: list[str]
     fault: str | None
+    withheld: WithheldBody | None = None
     entries: list[EntryReference]
 
 

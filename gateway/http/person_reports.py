@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -17,7 +18,7 @@ from gateway.http.report_documents import BreachReport, Person, Pseudonym, Subje
 from gateway.http.reporting import head_of, not_yours, record_report, span_of
 from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problems, takes
 from gateway.http.transparency import key_history
-from gateway.model import IdentifierKind, require_identifier
+from gateway.model import IdentifierKind, now, require_identifier, timestamp
 from gateway.reports import access, breach
 
 MOST = 20_000
@@ -42,9 +43,13 @@ def routes(edge: Edge) -> APIRouter:
         person = _person(edge, wanted)
         await record_report(edge, caller, "subject", {**span_of(wanted), "reason": wanted.reason}, person)
         counted = await edge.search.counted(person.names)
+        # Before the list: what is counted or told meanwhile is in it, and not missed.
+        await edge.search.caught_up()
+        completeness = None if caller.agency else await _completeness(edge, person)
         search = Search({}, subject=person.pseudonym, earlier=person.earlier, **span_of(wanted))
         found, complete = await edge.search.every(search, MOST)
-        holding = edge.current.holding
+        holding, withheld, moment = edge.current.holding, await edge.search.withheld(person.names), timestamp(now())
+        found = [one for one in found if not _untold(one, withheld, moment)]
         mine = [one for one in found if not caller.agency or caller.agency in (one["consumer"], one["source"])]
         accesses = [access(one, holding.registers, holding.services) for one in mine]
         body: dict[str, Any] = {
@@ -55,7 +60,7 @@ def routes(edge: Edge) -> APIRouter:
         }
         whole = complete and len(mine) == len(found)
         if whole and not caller.agency:
-            body["completeness"] = await _completeness(edge, person)
+            body["completeness"] = completeness
         return Json({**head_of("subject", caller, wanted), **body, "complete": whole})
 
     @router.post(
@@ -104,6 +109,16 @@ def routes(edge: Edge) -> APIRouter:
         return Json({**head_of("breach", caller, wanted), **more, **body})
 
     return router
+
+
+def _untold(exchange: Mapping[str, Any], withheld: frozenset[str], moment: str) -> bool:
+    """Whether the person is not told yet: a decided one until it is told in the log, which counts it; a refused one,
+    which nothing counts, until its time.
+    """
+    until = (exchange.get("withheld") or {}).get("until")
+    return exchange["exchange_id"] in withheld or (
+        exchange["outcome"] == "refused" and until is not None and moment < until
+    )
 
 
 async def _completeness(edge: Edge, person: Subject) -> dict[str, Any] | None:

@@ -15,7 +15,11 @@ from gateway.model import Caller, now, timestamp
 
 
 def may_see(caller: Caller, kind: str, record: Mapping[str, Any]) -> bool:
-    """Whether a reader of the registers is shown this record: requests of persons only to those concerned."""
+    """Whether a reader of the registers is shown this record: requests of persons only to those concerned, and of
+    exchanges withheld from a person to no agency's.
+    """
+    if kind == "opening":
+        return not caller.agency
     return kind != "rights" or not caller.agency or caller.agency in (record["agency"], record["source"])
 
 

@@ -20,7 +20,7 @@ from gateway.model.identifiers import (
     timestamp,
     writes_citizen_id,
 )
-from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Operator, Purpose, Term
+from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Operator, Purpose, Term, Withholding
 from gateway.model.service import FieldInfo, GivenValue, Outage, Service
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Receipt",
     "Service",
     "Term",
+    "Withholding",
     "bangkok_day",
     "check_digit",
     "has_valid_check_digit",

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.errors import Reason
 from gateway.model.identifiers import IdentifierKind
-from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Purpose, Term
+from gateway.model.parties import Agency, Agreement, Client, Consent, Officer, Purpose, Term, Withholding
 from gateway.model.service import Service
 
 
@@ -78,6 +78,8 @@ class Decision:
     """The term's release under the Official Secrets Regulation B.E. 2544, recorded with every use."""
     consent_revision: int | None = None
     """The revision of the consent that it was judged on; None where no consent is named."""
+    withheld: Withholding | None = None
+    """That the person is not told for a time, and by which authority; None where nothing is withheld."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,15 @@ class Purpose:
 
 
 @dataclass(frozen=True, slots=True)
+class Withholding:
+    """That a term's exchanges are withheld from the person for so many days, by which legal authority (PDPA s.30)."""
+
+    authority_en: str
+    authority_th: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """One term of an agreement: purpose x fields x lawful basis x authority (PDPA s.22).
 
@@ -88,7 +97,7 @@ class Term:
     `pdpa_exemption` (s.4) and `secrecy_release` (Official Secrets Regulation B.E. 2544): reference, authority
     and date as one text each, empty if there is none. `consent_collectors`: the agencies that may collect
     consents for it, by `consent_methods` of identifying the citizen, with at least `consent_assurance` (1 to 3);
-    none may where it names none.
+    none may where it names none. `withheld`: None where the person may see the exchanges at once, as nearly always.
     """
 
     id: str
@@ -109,6 +118,7 @@ class Term:
     consent_collectors: frozenset[str] = frozenset()
     consent_methods: frozenset[str] = frozenset()
     consent_assurance: int = 3
+    withheld: Withholding | None = None
 
 
 @dataclass(frozen=True, slots=True)

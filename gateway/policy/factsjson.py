@@ -28,6 +28,7 @@ from gateway.model import (
     Purpose,
     Service,
     Term,
+    Withholding,
     timestamp,
 )
 
@@ -57,6 +58,7 @@ _UNREAD: dict[type, dict[str, Any]] = {
     },
     Officer: {},
     Term: {},
+    Withholding: {},
     Agreement: {},
     Consent: {},
 }

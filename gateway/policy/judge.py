@@ -149,6 +149,7 @@ class Judge:
             pdpa_exemption=term.pdpa_exemption,
             secrecy_release=term.secrecy_release,
             consent_revision=consent.revision if consent else None,
+            withheld=term.withheld,
         )
 
     def _refusal(self, facts: Facts | None, reasons: Sequence[Reason], determining: Sequence[str]) -> Decision:
@@ -166,6 +167,7 @@ class Judge:
             policies=tuple(determining),
             policy_digest=self.policies.digest,
             consent_revision=facts.consent.revision if facts and facts.consent else None,
+            withheld=term.withheld if term else None,
         )
 
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gateway.registers import agreement_acts, connector_acts, log_acts, narrowing, party_acts, policy_acts, rights_acts
+from gateway.registers import (
+    agreement_acts,
+    connector_acts,
+    log_acts,
+    narrowing,
+    opening_acts,
+    party_acts,
+    policy_acts,
+    rights_acts,
+)
 from gateway.registers.acting import Act, Book
 from gateway.registers.snapshot import Record
 
@@ -60,6 +69,8 @@ ACTS: dict[str, Callable[[Act, Book], Record]] = {
     "policies.approve": policy_acts.approve_policies,
     "log.forget.propose": log_acts.propose_forgetting,
     "log.forget.approve": log_acts.approve_forgetting,
+    "opening.propose": opening_acts.propose_opening,
+    "opening.approve": opening_acts.approve_opening,
     "rights.add": rights_acts.add_request,
     "rights.answer": rights_acts.close_request,
     "rights.reject": rights_acts.close_request,

@@ -100,6 +100,13 @@ class SecrecyRelease(Form):
     date: Day
 
 
+class Withheld(Form):
+    """The law or order by which the person is not told of an exchange (PDPA s.30), and for how many days."""
+
+    authority: Title
+    days: int = Field(ge=1, le=1826)
+
+
 class ConsentUses(Form):
     """How often one consent may be used at most: so many times in all, or a day, month or year (Bangkok)."""
 
@@ -137,11 +144,18 @@ class TermForm(Form):
     pdpa_exemption: Exemption | None = None
     secrecy_release: SecrecyRelease | None = None
     consent: ConsentRules | None = None
+    withheld_from_subject: Withheld | None = None
 
     @model_validator(mode="after")
     def _consent_where_it_stands_on_it(self) -> TermForm:
         if self.consent is not None and "consent" not in (self.lawful_basis, self.sensitive_basis):
             raise ValueError("consent rules belong to a term whose lawful_basis or sensitive_basis is consent")
+        return self
+
+    @model_validator(mode="after")
+    def _not_withheld_from_who_consents(self) -> TermForm:
+        if self.withheld_from_subject is not None and "consent" in (self.lawful_basis, self.sensitive_basis):
+            raise ValueError("what a person consents to is not withheld from them")
         return self
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 from gateway.keys import import_key
 from gateway.registers.agreement_forms import ApproveAgreement, NarrowAgreement, ProposeAgreement, RefuseAgreement
 from gateway.registers.log_forms import ApproveForgetting, ProposeForgetting
+from gateway.registers.opening_forms import ApproveOpening, ProposeOpening
 from gateway.registers.rights_forms import (
     AcknowledgeNotice,
     AddRightsRequest,
@@ -329,6 +330,8 @@ FORMS: dict[str, type[Form]] = {
     "policies.approve": ApprovePolicies,
     "log.forget.propose": ProposeForgetting,
     "log.forget.approve": ApproveForgetting,
+    "opening.propose": ProposeOpening,
+    "opening.approve": ApproveOpening,
     "rights.add": AddRightsRequest,
     "rights.answer": AnswerRightsRequest,
     "rights.reject": RejectRightsRequest,

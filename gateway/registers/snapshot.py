@@ -14,14 +14,14 @@ from typing import Any
 
 import orjson
 
-from gateway.model import Agency, Agreement, Client, Officer, Operator, Purpose, Term
+from gateway.model import Agency, Agreement, Client, Officer, Operator, Purpose, Term, Withholding
 from gateway.store import REGISTERS, Connection
 
 Record = dict[str, Any]
 KINDS = (
     *("agency", "group", "client", "officer", "operator", "purpose", "connector", "agreement", "policies", "rights"),
     "reminder",
-    *("key", "log"),
+    *("key", "log", "opening"),
 )
 
 
@@ -195,7 +195,7 @@ def _agreement(body: Record) -> Agreement | None:
 
 def _term(body: Record) -> Term:
     notice, exemption, release = body["notice"], body.get("pdpa_exemption"), body.get("secrecy_release")
-    consent = body.get("consent") or {}
+    consent, withheld = body.get("consent") or {}, body.get("withheld_from_subject")
     return Term(
         id=body["id"],
         purpose=body["purpose"],
@@ -217,4 +217,7 @@ def _term(body: Record) -> Term:
         consent_collectors=frozenset(consent.get("collectors", ())),
         consent_methods=frozenset(consent.get("methods", ())),
         consent_assurance=consent.get("least_assurance", 3),
+        withheld=Withholding(withheld["authority"]["en"], withheld["authority"]["th"], withheld["days"])
+        if withheld
+        else None,
     )

@@ -103,6 +103,7 @@ def _activities(
             "lawful_basis": term["lawful_basis"],
             "sensitive_basis": term.get("sensitive_basis"),
             "pdpa_exemption": term.get("pdpa_exemption"),
+            "withheld_from_subject": term.get("withheld_from_subject"),
             "oia_ground": term["oia_ground"],
             "notice": term["notice"],
             "cross_border": term["cross_border"],

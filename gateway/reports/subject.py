@@ -30,5 +30,6 @@ def access(exchange: Mapping[str, Any], registers: Registers, services: Mapping[
         "agreement": exchange["agreement"],
         "case_reference": exchange["case_reference"],
         "fields": fields_titled(services, exchange["service"], exchange["released"]),
+        "withheld": exchange.get("withheld"),
         "entries": exchange["entries"],
     }

@@ -24,7 +24,9 @@ from gateway.store.changes import (
     Draft,
     DropWraps,
     ForgetMonths,
+    Hasten,
     KeepFacts,
+    NotWithheld,
     Once,
     OpenExchange,
     Outdated,
@@ -34,7 +36,10 @@ from gateway.store.changes import (
     PutMonth,
     PutRegister,
     QuotaSpent,
+    RequireWithheld,
     Reserve,
+    Tell,
+    Withhold,
     consent_scope,
 )
 from gateway.store.connection import Connection, Failures, sqlite_file
@@ -53,7 +58,9 @@ __all__ = [
     "Draft",
     "DropWraps",
     "ForgetMonths",
+    "Hasten",
     "KeepFacts",
+    "NotWithheld",
     "Once",
     "OpenExchange",
     "Outdated",
@@ -63,8 +70,11 @@ __all__ = [
     "PutMonth",
     "PutRegister",
     "QuotaSpent",
+    "RequireWithheld",
     "Reserve",
     "Store",
+    "Tell",
+    "Withhold",
     "consent_scope",
 ]
 

@@ -21,8 +21,6 @@ from gateway.store.changes import (
     Change,
     CloseExchange,
     Draft,
-    DropWraps,
-    ForgetMonths,
     KeepFacts,
     Once,
     OpenExchange,
@@ -38,6 +36,7 @@ from gateway.store.changes import (
 )
 from gateway.store.connection import Connection
 from gateway.store.months import Months
+from gateway.store.withholding import Withholding
 
 MOST_ACTS = 500
 """Of a record's acts so many are named in it, the latest; the log has them all."""
@@ -68,6 +67,7 @@ class Batch:
     registers: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     consents: dict[str, PutConsent] = field(default_factory=dict)
     months: Months = field(default_factory=Months)
+    withholding: Withholding = field(default_factory=Withholding)
     once: list[tuple[bytes, int]] = field(default_factory=list)
     opened: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     closed: list[tuple[str]] = field(default_factory=list)
@@ -88,7 +88,8 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
         lock_head = "SELECT size FROM head WHERE id = 1 FOR UPDATE"
     size = connection.rows(lock_head)[0][0]
     subjects = {draft.subject for request in requests for draft in request.entries if draft.subject is not None}
-    subjects.update(*(draft.earlier for request in requests for draft in request.entries))
+    earlier = set[bytes]().union(*(draft.earlier for request in requests for draft in request.entries))
+    subjects |= earlier
     changes = [change for request in requests for change in request.changes]
     scopes = {REGISTERS}.union(*(request.unless for request in requests))
     scopes.update(consent_scope(change.id) for change in changes if isinstance(change, PutConsent))
@@ -110,6 +111,7 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
         used={bytes(row[0]) for row in _among(connection, "digest", "once", "digest", digests)},
         open={row[0] for row in _among(connection, "exchange", "open_exchanges", "exchange", closing)},
         months=Months.load(connection, months),
+        withholding=Withholding.load(connection, changes, earlier),
         signed=_largest_signed(connection) if any(isinstance(change, PutCheckpoint) for change in changes) else -1,
     )
 
@@ -132,6 +134,7 @@ def take(batch: Batch, request: Request) -> Appended:
     batch.counters.update(counters)
     batch.counted.update(counters)
     _apply(batch, request.changes, bodies, first)
+    batch.withholding.meet(request.entries)
     return Appended(tuple(range(first, batch.size)), tuple(entry for _, entry, _ in sealed), batch.revisions[REGISTERS])
 
 
@@ -143,6 +146,7 @@ def write(connection: Connection, batch: Batch) -> None:
         if rows:
             connection.many(statement, rows)
     batch.months.write(connection)
+    batch.withholding.write(connection)
 
 
 def _statements(batch: Batch) -> Iterable[tuple[str, Sequence[Sequence[Any]]]]:
@@ -225,7 +229,7 @@ def _check(batch: Batch, changes: Sequence[Change]) -> None:
                 if size <= batch.signed or size > batch.size:
                     raise Outdated("a checkpoint grows, and covers what is there")
             case _:
-                pass
+                batch.withholding.check(change)
 
 
 Sealed = tuple[str, bytes, bytes]
@@ -287,7 +291,9 @@ def _bodies(request: Request, first: int) -> dict[tuple[str, str], str]:
 
 
 def _apply(batch: Batch, changes: Sequence[Change], bodies: Mapping[tuple[str, str], str], first: int) -> None:
-    registers_moved = False
+    if bodies:  # the registers move once, however many of their records do
+        batch.revisions[REGISTERS] += 1
+        batch.moved.add(REGISTERS)
     for change in changes:
         match change:
             case Reserve(key, day, _):
@@ -308,15 +314,12 @@ def _apply(batch: Batch, changes: Sequence[Change], bodies: Mapping[tuple[str, s
                 batch.cosignatures.append((size, witness, line))
             case KeepFacts(digest, body):
                 batch.facts[digest] = body
-            case PutMonth() | DropWraps() | ForgetMonths():
-                batch.months.take(change)
             case PutConsent(name, revision):
                 batch.revisions[consent_scope(name)] = revision
                 batch.moved.add(consent_scope(name))
                 batch.consents[name] = change
             case PutRegister(kind, name, _):
-                if not registers_moved:
-                    batch.revisions[REGISTERS] += 1
-                    batch.moved.add(REGISTERS)
-                    registers_moved = True
                 batch.registers[kind, name] = (batch.revisions[REGISTERS], bodies[kind, name])
+            case _:
+                batch.months.take(change)
+                batch.withholding.take(change, first)

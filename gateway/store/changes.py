@@ -101,6 +101,45 @@ class CloseExchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Withhold:
+    """The exchange that the first entry decides is withheld from the person until `due_at` (epoch seconds).
+
+    `subject`, `earlier`: as a draft's that would count it; this one counts nobody. `decided_at`: the entry's time.
+    """
+
+    exchange: str
+    subject: bytes = field(repr=False)
+    earlier: tuple[bytes, ...] = field(repr=False)
+    decided_at: str
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """The first entry counts a withheld exchange, to the person whom the table calls `subject`.
+
+    NotWithheld where it is told already; Moved where the person goes by another name by now.
+    """
+
+    exchange: str
+    subject: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hasten:
+    """A withheld exchange is due at once. NotWithheld where it is told already, or never was withheld."""
+
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequireWithheld:
+    """NotWithheld where the exchange is told already, or never was withheld."""
+
+    exchange: str
+
+
+@dataclass(frozen=True, slots=True)
 class PutCheckpoint:
     """Keeps a signed checkpoint of the first `size` entries; Outdated unless it is larger than every earlier one."""
 
@@ -162,6 +201,10 @@ Change = (
     | Once
     | OpenExchange
     | CloseExchange
+    | Withhold
+    | Tell
+    | Hasten
+    | RequireWithheld
     | PutCheckpoint
     | PutCosignature
 )
@@ -191,6 +234,10 @@ class AlreadyUsed(Exception):
 
 class AlreadyClosed(Exception):
     """The exchange named in `CloseExchange` is not open."""
+
+
+class NotWithheld(Exception):
+    """The exchange named is not withheld from anybody, or no longer."""
 
 
 class Outdated(Exception):

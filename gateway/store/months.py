@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from gateway.store.changes import DropWraps, ForgetMonths, PutMonth
+from gateway.store.changes import Change, DropWraps, ForgetMonths, PutMonth
 from gateway.store.connection import Connection
 
 
@@ -26,11 +26,11 @@ class Months:
         rows = connection.rows(f"SELECT month FROM month_keys WHERE month IN ({places})", list(named))  # noqa: S608
         return Months({row[0] for row in rows})
 
-    def take(self, change: PutMonth | DropWraps | ForgetMonths) -> None:
-        """One change, in its turn."""
-        if not isinstance(change, PutMonth):
+    def take(self, change: Change) -> None:
+        """One change, in its turn; none but those of months is taken up."""
+        if isinstance(change, DropWraps | ForgetMonths):
             self._gone.append(change)
-        elif not (change.first and change.month in self.begun):
+        elif isinstance(change, PutMonth) and not (change.first and change.month in self.begun):
             self.begun.add(change.month)
             self._put.append((change.month, change.kid, change.wrapped))
 

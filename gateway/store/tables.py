@@ -115,6 +115,25 @@ open_exchanges = Table(
 )
 """Decided and not yet closed. `overdue_at`: seconds since the epoch from when on anyone may close it."""
 
+withheld = Table(
+    "withheld",
+    metadata,
+    Column("exchange", String(40), primary_key=True),
+    Column("idx", BigInteger, nullable=False),
+    Column("decided_at", String(24), nullable=False),
+    Column("subject", LargeBinary(32), nullable=False),
+    Column("earlier", LargeBinary, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("told_idx", BigInteger),
+    Index("withheld_subject", "subject"),
+    Index("withheld_due", "due_at", sqlite_where=text("told_idx IS NULL"), postgresql_where=text("told_idx IS NULL")),
+)
+"""Exchanges that their person is told of later: `idx` decided each and counts nobody, `told_idx` counts it.
+
+`subject`, `earlier`: who is then counted, and under which names before (one after another, 32 bytes each). `due_at`:
+epoch seconds; 0 where two people had it told sooner.
+"""
+
 consents = Table(
     "consents",
     metadata,

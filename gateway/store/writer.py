@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from gateway.errors import LogUnavailable, Moved
 from gateway.store.batch import Request, load, take, write
-from gateway.store.changes import AlreadyClosed, AlreadyUsed, Appended, Change, Draft, Outdated, QuotaSpent
+from gateway.store.changes import AlreadyClosed, AlreadyUsed, Appended, Change, Draft, NotWithheld, Outdated, QuotaSpent
 from gateway.store.connection import Connection, Failures
 
 LARGEST_BATCH = 256
@@ -127,7 +127,7 @@ class Writer:
             for waiting in batch:
                 try:
                     results.append((waiting, take(state, waiting.request)))
-                except (Moved, QuotaSpent, AlreadyUsed, AlreadyClosed, Outdated) as refusal:
+                except (Moved, QuotaSpent, AlreadyUsed, AlreadyClosed, NotWithheld, Outdated) as refusal:
                     results.append((waiting, refusal))
                 except Exception as error:  # a draft that cannot be sealed fails alone
                     results.append((waiting, error))

@@ -19,6 +19,7 @@ from gateway.tlog.merkle import Range, leaf_hash
 from gateway.verification.acts import BadAct, Operators, UnknownKey
 from gateway.verification.findings import Report
 from gateway.verification.records import Records
+from gateway.verification.withheld import WithheldExchanges
 
 _CLOSING = ("exchange.released", "exchange.failed", "exchange.withheld", "exchange.interrupted")
 
@@ -45,6 +46,8 @@ class Contents:
         self._counters: dict[str, tuple[int, str]] = {}
         self._open: dict[str, int] = {}
         self._closed: set[str] = set()
+        self._withheld = WithheldExchanges(report)
+        self._latest = ""
         self._forgotten = 0
         self._expected: Map | None = None
 
@@ -76,6 +79,7 @@ class Contents:
         public = opened.group("public")
         kind, exchange = str(public.get("kind")), str(public.get("exchange"))
         self._report.count(f"kind {kind}")
+        self._latest = max(self._latest, str(public.get("time")))
         self._counter(index, opened)
         if kind in OPENERS and not self._facts.issuperset(named_in(orjson.loads(opened.facts or b"null"))):
             self._report.fault(f"entry {index}", "what it was judged on is gone, or is not what it names")
@@ -91,6 +95,9 @@ class Contents:
             if exchange in self._open or exchange in self._closed:
                 self._report.fault(f"entry {index}", f"{exchange} was decided before")
             self._open[exchange] = index
+            self._withheld.decided(opened, exchange)
+        elif kind == "subject.told":
+            self._told(opened, exchange)
         elif kind in _CLOSING:
             self._close(index, kind, exchange)
 
@@ -102,7 +109,14 @@ class Contents:
         elif not self._forgotten:
             self._report.fault(f"entry {index}", f"{exchange} is {kind.partition('.')[2]} and was never decided")
 
+    def _told(self, opened: OpenedEntry, exchange: str) -> None:
+        name, present = self._withheld.person(exchange), None
+        while name is not None and (moved := self._counters.get(name)) is not None and moved[0] == 0:
+            name = present = moved[1]
+        self._withheld.told(opened, exchange, forgotten=self._forgotten > 0, present=present)
+
     def _act(self, index: int, opened: OpenedEntry) -> None:
+        self._withheld.act(opened.group("legal"))
         self._records.take(index, opened.group("legal"))
         groups = (opened.group(name) for name in ("parties", "legal", "content"))
         try:
@@ -190,13 +204,15 @@ class Contents:
         self,
         counters: Mapping[str, tuple[int, str]],
         open_exchanges: frozenset[str],
+        withheld: frozenset[str],
         records: Iterable[tuple[str, str, str]],
     ) -> None:
         """After the last entry: what the database holds beside the log, as of the same moment.
 
-        `counters`: pseudonym -> (count, previous entry), all hex. `open_exchanges`: ids. `records`: kind, id and
-        body of every register record.
+        `counters`: pseudonym -> (count, previous entry), all hex. `open_exchanges`, `withheld`: ids. `records`: kind,
+        id and body of every register record.
         """
+        self._withheld.end(self._latest, withheld)
         self._records.end(records, forgotten=self._forgotten > 0)
         for exchange, index in self._open.items():
             if exchange in open_exchanges:

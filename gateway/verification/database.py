@@ -141,7 +141,7 @@ def _walk(
     if vault is not None:
         months.end()
         contents.at(tree.size)
-        contents.end(_counters(connection), _open_exchanges(connection), _records(connection))
+        contents.end(_counters(connection), _open_exchanges(connection), _withheld(connection), _records(connection))
     report.counts["entries"] = tree.size
     report.seconds |= {"hashing": hashing, "opening": opening}
 
@@ -217,6 +217,10 @@ def _keys_in_force(connection: Connection, key: VerifierKey, report: Report) -> 
 def _counters(connection: Connection) -> dict[str, tuple[int, str]]:
     rows = connection.rows("SELECT subject, count, previous FROM counters")
     return {bytes(subject).hex(): (count, bytes(previous).hex()) for subject, count, previous in rows}
+
+
+def _withheld(connection: Connection) -> frozenset[str]:
+    return frozenset(row[0] for row in connection.rows("SELECT exchange FROM withheld WHERE told_idx IS NULL"))
 
 
 def _open_exchanges(connection: Connection) -> frozenset[str]:

@@ -5,7 +5,7 @@
 3 the entries are in the log, and each counts one of these names; their counters and `previous` make one chain, and
   what moves the counter from name to name says so
 4 as many of them lie before the map's size as it counts, but for those of forgotten months, which come first
-5 every exchange among them that was decided in the report's time is in its list
+5 every exchange among them that was decided in the report's time is in its list, also where it is told of later
 """
 
 from __future__ import annotations
@@ -128,9 +128,22 @@ def _chain(proof: Mapping[str, Any], report: Report) -> int:
 def _listed(document: Mapping[str, Any], report: Report) -> None:
     """That the report's list has every exchange that was decided in its time."""
     listed = {access["exchange_id"] for access in document["accesses"]}
+    forgotten = str(document["completeness"].get("forgotten") or "")
     for entry in document["completeness"]["entries"]:
         public = group_of(entry, "public")
         time = str(public.get("time"))
+        if time[:7] <= forgotten:
+            report.fault(f"entry {entry['index']}", "its month is said to be forgotten, and it is shown")
+        if public.get("kind") == "subject.told":
+            decided = group_of(entry, "subject").get("decided")
+            time = str(decided.get("time")) if isinstance(decided, dict) else time
+            if time[:7] <= forgotten:
+                report.notes.append(f"entry {entry['index']}: the exchange that it tells of is of a forgotten month")
+                continue
         within = (document.get("from") or "") <= time < (document.get("to") or "9")
-        if public.get("kind") == "exchange.decided" and within and public.get("exchange") not in listed:
+        if (
+            public.get("kind") in ("exchange.decided", "subject.told")
+            and within
+            and public.get("exchange") not in listed
+        ):
             report.fault(f"entry {entry['index']}", "its exchange is not in the report's list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -250,3 +251,72 @@ def test_times_of_the_buddhist_era_are_not_taken(desk: Desk) -> None:
     assert (ran.code, "543" in ran.err) == (2, True)
     assert desk("owner-1", "report", "proposals", "--csv", "--json").code == 2
     assert PURPOSE not in ran.err
+
+
+def test_what_is_withheld_from_a_person_is_told_when_two_people_open_it(desk: Desk, tmp_path: Path) -> None:
+    person, purpose = population.story_people()[2].citizen_id, "investigation.benefit-fraud"
+    law = {"th": "พ.ร.ป.ว่าด้วยการป้องกันและปราบปรามการทุจริต", "en": "Anti-corruption act"}
+    names = [
+        "--title-th",
+        "การไต่สวน",
+        "--title-en",
+        "Inquiry",
+        "--authority-th",
+        law["th"],
+        "--authority-en",
+        law["en"],
+    ]
+    assert desk("admin", "purpose", "add", purpose, *names).code == 0
+    form = {**agreement(PERSON, ["life_status"]), "id": "city-inquiry"}
+    form["terms"][0] |= {
+        "purpose": purpose,
+        "oia_ground": "24(6)",
+        "withheld_from_subject": {"authority": law, "days": 90},
+    }
+    consented = {**form["terms"][0], "lawful_basis": "consent"}
+    refused = desk("owner-1", "agreement", "propose", desk.write("bad.yaml", {**form, "terms": [consented]}))
+    assert refused.code == 2
+    assert "withheld" in refused.err
+    assert desk("owner-1", "agreement", "propose", desk.write("inquiry.yaml", form)).code == 0
+    assert desk("owner-2", "agreement", "approve", "city-inquiry", "--yes").code == 0
+    for language, words in (("th", "ไม่เปิดเผยต่อเจ้าของข้อมูล"), ("en", "Withheld from the data subject")):
+        page = desk("owner-1", "agreement", "render", "city-inquiry", "--lang", language).out
+        assert words in page
+        assert law[language] in page
+
+    def asked(*more: str) -> Any:
+        question = ["exchange", "--service", PERSON, "--purpose", purpose, *more, "--json"]
+        return desk("city-welfare", *question, stdin=person)
+
+    def report() -> Any:
+        ran = desk("dpo", "report", "subject", *REASON, "--json", stdin=person)
+        assert ran.code == 0, ran.err
+        return ran.json
+
+    exchange = asked().json["exchange_id"]
+    assert asked("--field", "nationality").code == 1  # refused on that term: it would tip off as well
+    assert (report()["accesses"], report()["counted"]["count"]) == ([], 0)
+    found = desk("auditor", "log", "search", "--citizen", "--reason", "an audit", "--json", stdin=person).json[
+        "exchanges"
+    ]
+    assert {one["outcome"] for one in found} == {"released", "refused"}
+    assert all(one["withheld"]["authority"] == law for one in found)
+
+    opening = ["log", "open", "--exchange", exchange]
+    assert desk("dpo", *opening).code == 2
+    assert desk("owner-1", *opening, "--reason", "the inquiry is closed").code == 1
+    assert desk("dpo", "log", "open", "--exchange", f"ex_{'0' * 26}", "--reason", "x").code == 1
+    assert desk("dpo", *opening, "--reason", "the inquiry is closed").code == 0
+    assert desk("dpo", *opening, "--approve").code == 1
+    assert report()["accesses"] == []
+    ran = desk("admin-2", *opening, "--approve")
+    assert ran.code == 0, ran.err
+    deadline = time.monotonic() + 20
+    while not (told := report())["accesses"] and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert [(one["exchange_id"], one["withheld"]["authority"]) for one in told["accesses"]] == [(exchange, law)]
+    assert told["counted"]["count"] == 1
+    assert desk("dpo", *opening, "--reason", "again").code == 1
+    printed = tmp_path / "told.html"
+    assert desk("dpo", "report", "subject", *REASON, "--out", printed, stdin=person).code == 0
+    assert law["th"] in printed.read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from gateway.exchangelog import ExchangeLog
 from gateway.keys import Keys
-from gateway.model import Caller, Decision, IdentifierKind, Question, Service, new_id, now
+from gateway.model import Caller, Decision, IdentifierKind, Question, Service, Withholding, new_id, now
+from gateway.recording import _withheld
 from gateway.store import CloseExchange, OpenExchange, Store
 from tests.databases import KINDS, fresh
 
@@ -50,6 +51,16 @@ class Book:
         assert subject.pseudonym
         return exchange
 
+    async def withhold(self, citizen: str = "9111111111114", *, days: int = 30) -> str:
+        """A decided exchange that the person is not told of for so many days, as `gateway.recording` writes it."""
+        exchange = new_id("ex")
+        await self.log.ready(now())
+        withheld = Withholding("Act on investigations", "พ.ร.บ.สอบสวน", days)
+        draft = self.draft(exchange, citizen, PURPOSE, permit=True, withheld=withheld)
+        change = _withheld(exchange, self.log.subject("citizen_id", citizen), draft.groups)
+        await self.store.append([draft], [OpenExchange(exchange, self.log.gateway, self.log.boot, 2**40), change])
+        return exchange
+
     async def refuse(self, citizen: str = "9111111111114", purpose: str = PURPOSE) -> str:
         """A refused exchange; its id."""
         exchange = new_id("ex")
@@ -62,7 +73,9 @@ class Book:
         await self.log.ready(now())
         await self.store.append([self.log.closed(outcome, exchange, **content)], [CloseExchange(exchange)])
 
-    def draft(self, exchange: str, citizen: str, purpose: str, *, permit: bool) -> Any:
+    def draft(
+        self, exchange: str, citizen: str, purpose: str, *, permit: bool, withheld: Withholding | None = None
+    ) -> Any:
         """The entry of a decision as the pipeline makes it."""
         caller = Caller("city-a-welfare", "city-a", "client", "", frozenset({"exchange"}), "kid")
         question = Question("dopa.person.v1", citizen, IdentifierKind.CITIZEN, purpose, case_reference="OAA/1")
@@ -71,6 +84,7 @@ class Book:
         )
         fields = ("life_status",) if permit else ()
         decision = Decision(permit, (), "agreement", "t1", "24(4)", "An act", None, fields, ("permit",), "d" * 64)
+        decision = replace(decision, withheld=withheld)
         return self.log.decided(
             exchange,
             caller,

@@ -108,6 +108,8 @@ MATRIX: list[tuple[str, str, Any, set[str]]] = [
     ("agreement.narrow", "of a group", {**FEWER, "id": "of-cities"}, DOPA),
     ("log.forget.propose", "", {"month": "2015-07", "reason": "past its retention"}, ADMINS),
     ("log.forget.approve", "", {"month": "2015-06"}, {"admin-2"}),
+    ("opening.propose", "", {"exchange": f"ex_{'1' * 26}", "reason": "the case is closed"}, {*ADMINS, "dpo"}),
+    ("opening.approve", "", {"exchange": f"ex_{'0' * 26}"}, {"admin-2", "dpo"}),
     ("rights.add", "", {**REQUEST, "id": "r-new"}, DOPA | {"dpo"}),
     ("rights.answer", "", {"id": "r-open", "answer": "a copy was sent"}, DOPA | {"dpo"}),
     ("rights.reject", "", {"id": "r-open", "ground": "no record is held"}, DOPA | {"dpo"}),
@@ -144,6 +146,7 @@ def town() -> Town:
     wrong = {"agency": "city-a", "right": "correction", "service": "dopa.person.v1"}
     town.act("city-1", "rights.add", {**REQUEST, **wrong, "id": "r-wrong"})
     town.act("admin", "log.forget.propose", {"month": "2015-06", "reason": "past its retention"})
+    town.act("admin", "opening.propose", {"exchange": f"ex_{'0' * 26}", "reason": "the case is closed"})
     return town
 
 
