@@ -148,6 +148,7 @@ class Store:
 
     def _read(self, query: Callable[[Connection], T]) -> T:
         connection: Connection | None = getattr(self._local, "connection", None)
+        kept = connection is not None
         try:
             if connection is None:
                 connection = self._local.connection = Connection(self._url, read_only=True)
@@ -159,6 +160,8 @@ class Store:
                 self._read_connections.discard(connection)
                 with contextlib.suppress(*Failures):
                     connection.close()
+            if kept:  # it may have died of what is over by now, a restarted database's: once more, on a new one
+                return self._read(query)
             raise LogUnavailable(retry_after=1) from failure
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from tests.consents.desk_of_consents import COLLECTOR, Office, codes_of, form
 from tests.databases import fresh
 from tests.harness import PERSON, Agency, RunningGateway, Second, running
 
-LATE = 0.5
+LATE = 0.8
 SOMEONE = sorted(population.population())[110]
 
 

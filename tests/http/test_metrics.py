@@ -23,7 +23,7 @@ from tests.harness import HOUSE, OLD_AGE, PERSON, RunningGateway, token_of
 
 ELDER = population.story("elder")
 QUESTION = {"service": PERSON, "citizen_id": ELDER, "purpose": OLD_AGE}
-LABELS = {"service", "code", "outcome", "kind", "witness", "le"}
+LABELS = {"service", "code", "outcome", "kind", "witness", "le", "days"}
 WORD = re.compile(r"[A-Za-z_]{1,60}(_[0-9]{3})?")
 
 
