@@ -82,7 +82,10 @@ def check(endpoint: str, settings: Mapping[str, Any], mapping: Mapping[str, Any]
 def check_folder(folder: Path, settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """What the settings and the agency's WSDL do not agree on: yields (JSON Pointer, English, Thai)."""
     try:
-        document = (folder / settings["wsdl"]).read_bytes()
+        wsdl = folder / settings["wsdl"]
+        if not wsdl.is_file():  # nor a pipe or a device, which may never end
+            raise FileNotFoundError(str(wsdl))
+        document = wsdl.read_bytes()
     except OSError:
         yield (
             "/settings/wsdl",

@@ -9,10 +9,12 @@ import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 
 _LISTS = ("trusted_proxies", "egress_allow", "witnesses")
 _AGENCY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
@@ -217,7 +219,9 @@ class Settings(BaseSettings):
                 return True
             if ip.is_loopback:
                 return self.sandbox
-            return ip.is_global and not ip.is_multicast
+            # Of IPv6 only what is given out for hosts (RFC 4291, 2.4): the rest wraps IPv4, or is a site's own.
+            given_out = ip.version == 4 or ip in _GLOBAL_UNICAST
+            return given_out and ip.is_global and not ip.is_multicast
 
         return allowed
 

@@ -15,7 +15,7 @@ from gateway.catalogue.kinds import folder_findings
 from gateway.catalogue.problems import CatalogueProblems, Finding, Place, Problem, pointer
 from gateway.catalogue.rules import registration_findings
 from gateway.catalogue.service_schema import fields_of
-from gateway.catalogue.yaml_lines import Document, read_yaml
+from gateway.catalogue.yaml_lines import Document, bytes_of, read_yaml
 from gateway.errors import MalformedRequest
 from gateway.model.identifiers import IdentifierKind
 from gateway.model.service import Service
@@ -72,7 +72,7 @@ def read_folder(folder: Path, schemas: Path) -> Registration:
     """
     file = folder / _FILE
     try:
-        document = read_yaml(file.read_bytes())
+        document = read_yaml(bytes_of(file))
     except OSError:
         raise CatalogueProblems(
             [
@@ -204,12 +204,12 @@ def _with_schemas(body: Any, schemas: Path) -> tuple[dict[int, Path], list[Findi
             )
             continue
         try:
-            service["schema"] = orjson.loads((schemas / name).read_bytes())
+            service["schema"] = orjson.loads(bytes_of(schemas / name))
             loaded[i] = schemas / name
         except OSError:
             wrong.append(Finding(place, "there is no such file in the folder of schemas", "ไม่พบไฟล์นี้ในโฟลเดอร์ schemas"))
         except orjson.JSONDecodeError:
-            wrong.append(Finding(place, "the file is not JSON", "ไฟล์ไม่ใช่ JSON"))
+            wrong.append(Finding(place, "the file is not JSON, or too large", "ไฟล์ไม่ใช่ JSON หรือมีขนาดใหญ่เกินไป"))
     return loaded, wrong
 
 
@@ -224,7 +224,7 @@ def _located(
     if len(place) > 3 and place[0] == "services" and place[2] == "schema" and place[1] in loaded:
         schema = loaded[int(place[1])]
         if schema not in lines:
-            lines[schema] = read_yaml(schema.read_bytes())
+            lines[schema] = read_yaml(bytes_of(schema))
         return _problem(str(schema), lines[schema].line(place[3:]), finding)
     return _problem(str(file), document.line(place), finding)
 

@@ -1,7 +1,7 @@
 """YAML read as plain JSON values, with the line of every node.
 
 Scalars are typed as in YAML 1.2's core schema: `no` and `2026-01-01` stay text, so does `02`. Duplicate keys,
-keys that are not text, tags, and documents that unfold into too many nodes are refused.
+keys that are not text, tags, characters that are no text, and documents that unfold into too many nodes are refused.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
@@ -18,6 +19,8 @@ from gateway.catalogue.problems import Finding, Place
 MAX_BYTES: Final = 512 * 1024
 _MAX_NODES: Final = 50_000
 _MAX_DEPTH: Final = 40
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""What an escape can write and no register, page or terminal should be given: controls, halves of characters."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -55,6 +58,14 @@ class Document:
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 0)
+
+
+def bytes_of(file: Path) -> bytes:
+    """What a file holds, cut off behind MAX_BYTES. Raises OSError, also for a pipe or a device: those may never end."""
+    if not file.is_file():
+        raise FileNotFoundError(str(file))
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
 
 
 def read_yaml(raw: bytes) -> Document:
@@ -115,6 +126,9 @@ class _Reader:
         if read is None:
             self._wrong(node, place, "a tag is not allowed here", "ไม่อนุญาตให้ใช้ tag")
             return None
+        if _NO_TEXT.search(node.value):
+            self._wrong(node, place, "a control character, or half a character", "มีอักขระควบคุม หรืออักขระที่ไม่สมบูรณ์")
+            return None
         return read(node.value)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
@@ -122,6 +136,8 @@ class _Reader:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
                 self._wrong(key, place, "a key must be text: put it in quotes", "คีย์ต้องเป็นข้อความ ให้ใส่เครื่องหมายคำพูด")
+            elif _NO_TEXT.search(key.value):
+                self._wrong(key, place, "a control character, or half a character", "มีอักขระควบคุม หรืออักขระที่ไม่สมบูรณ์")
             elif key.value in members:
                 self._wrong(key, place, f"the key `{key.value}` is there twice", f"มีคีย์ `{key.value}` ซ้ำ")
             else:

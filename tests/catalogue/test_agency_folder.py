@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -265,6 +266,10 @@ def test_public_data_without_people_is_open(folder: Path) -> None:
         ("x: " + "y" * 600_000, "too large"),
         ("a: *b", "not YAML"),
         ("a: &a [*a]", "too deeply"),
+        ('a: "\\ud800"', "half a character"),
+        ('"\\ud800": a', "half a character"),
+        ('a: "\\e[31m"', "control character"),
+        ('a: "\\0"', "control character"),
     ],
 )
 def test_what_is_no_agency_file(folder: Path, text: str, words: str) -> None:
@@ -279,6 +284,22 @@ def test_not_utf8_and_not_there(folder: Path) -> None:
     (found,) = problems(folder)
     assert found.line == 0
     assert "missing" in found.en
+
+
+def test_what_may_never_end_is_not_read(folder: Path) -> None:
+    """A folder comes from elsewhere: a pipe in it, or a link to a device, holds nobody up."""
+    schema = folder.parent / "schemas/dopa.person.v1.json"
+    schema.unlink()
+    schema.symlink_to("/dev/zero")
+    assert any("no such file" in each.en for each in problems(folder))
+    (folder / "agency.yaml").unlink()
+    os.mkfifo(folder / "agency.yaml")
+    (found,) = problems(folder)
+    assert "missing or cannot be read" in found.en
+    (folder / "agency.yaml").unlink()
+    (folder / "agency.yaml").symlink_to("/dev/zero")
+    (found,) = problems(folder)
+    assert "missing or cannot be read" in found.en
 
 
 def test_yaml_does_not_guess(folder: Path) -> None:

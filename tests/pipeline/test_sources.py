@@ -334,6 +334,20 @@ async def test_operators_are_told_which_address_was_refused_and_how_to_allow_it(
     assert len(told) <= 50
 
 
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        *((address, False) for address in ("10.0.0.1", "100.64.0.1", "169.254.169.254", "0.0.0.0", "224.0.0.1")),
+        *((address, False) for address in ("::", "::1", "::7f00:1", "::ffff:10.0.0.1", "64:ff9b:1::a00:1", "fec0::1")),
+        *((address, False) for address in ("fe80::1%eth0", "fd00::1", "ff0e::1", "5f00::1", "2001::1", "2001:db8::1")),
+    ],
+)
+def test_addresses_that_need_no_leave(address: str, allowed: bool) -> None:
+    assert Settings().address_allowed("dopa")(address) is allowed
+
+
 async def test_a_connector_that_does_not_open_shows_in_the_health_of_its_source() -> None:
     def opened(_: Service) -> Plugin:
         raise AgencyUnavailable("connector_changed")
