@@ -67,13 +67,21 @@ def _probed(service: Service, person: str | None, secret: Any, values: bool) -> 
     if person is None:
         return {**result, "fault": "no_test_identifier"}
     result["milliseconds"], result["tls"] = _reached(service)
+    missing: list[str] = []
+
+    def noted(reference: str) -> str:
+        try:
+            return str(secret(reference))
+        except SecretMissing:
+            missing.append(reference)
+            raise
+
     try:
-        record, seconds = asyncio.run(_asked(service, person, secret))
+        record, seconds = asyncio.run(_asked(service, person, noted))
         data = Minimiser().minimise(record, service, tuple(record.data), person)
-    except SecretMissing as missing:
-        return {**result, "fault": f"secret_missing: {missing}"}
     except SourceFault as fault:
-        return {**result, "fault": f"{fault.code}: {fault.fault}" if fault.fault else fault.code}
+        why = [part for part in (fault.fault, *missing[:1]) if part]
+        return {**result, "fault": ": ".join([fault.code, *why])}
     except GatewayError as error:
         return {**result, "fault": error.code}
     except Exception as error:  # a stranger's kind; what it says could hold anything

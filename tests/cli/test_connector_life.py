@@ -193,7 +193,9 @@ def test_a_probe_shows_names_and_types_and_no_value(desk: Desk, linkage: Any, fo
     assert {"name": "first_name", "type": "text", "value": person.first_name} in values["fields"]
 
 
-def test_a_probe_says_what_is_wrong_without_a_value(desk: Desk, linkage: Any, folder: Path, secrets: None) -> None:
+def test_a_probe_says_what_is_wrong_without_a_value(
+    desk: Desk, linkage: Any, folder: Path, secrets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     only = ["--service", PERSON, "--json"]
 
     def fault(*more: object) -> str:
@@ -209,6 +211,10 @@ def test_a_probe_says_what_is_wrong_without_a_value(desk: Desk, linkage: Any, fo
     assert fault("--endpoint", desk.endpoint) == "citizen_not_found"
     edit(folder, 'test_identifier: "' + story("unknown") + '"\n', "\n")
     assert fault("--endpoint", desk.endpoint) == "no_test_identifier"
+    edit(folder, "    echo:", "    test_identifier: \"" + ELDER + "\"\n    echo:")
+    monkeypatch.delenv("SOURCE_DOPA__API_KEY")
+    lacking = "agency_unavailable: secret_missing: env:SOURCE_DOPA__API_KEY"
+    assert fault("--endpoint", desk.endpoint) == lacking, "the reference that leads nowhere is named"
     real = linkage("connector", "probe", folder, "--values", *only)
     assert (real.code, "sandbox" in real.err) == (1, True)
     assert linkage("connector", "probe", folder, "--service", "dopa.ghost.v1").code == 2
