@@ -22,6 +22,7 @@ import pytest
 
 from connectors import population
 from gateway import cli
+from gateway.catalogue import digest_of
 from gateway.client import Answer, Problem
 from gateway.keys import Keys
 from gateway.store import Connection
@@ -30,7 +31,19 @@ from gateway.tlog.note import Signer
 from gateway.verification.database import verify_database
 from tests.acceptance.trail import OUTCOMES, ask, entries_since
 from tests.databases import fresh
-from tests.harness import OLD_AGE, PERSON, ROOT, RunningGateway, agree, agreement, running, term, title, token_of
+from tests.harness import (
+    OLD_AGE,
+    PERSON,
+    ROOT,
+    RunningGateway,
+    agree,
+    agreement,
+    registration_of,
+    running,
+    term,
+    title,
+    token_of,
+)
 from tests.identity.assertions import claims_of, key_of, request, signed
 from tests.identity.prover import Prover
 from tests.store.next_version import next_version
@@ -149,6 +162,28 @@ def test_what_one_worker_registers_the_other_knows(fleet: Any) -> None:
             admin.act("client.add", form)
         with gateway.as_(f"{name}-c") as client:
             assert client.services()
+
+
+def test_a_version_approved_at_one_worker_is_taken_up_by_both_and_drops_no_exchange(fleet: Any) -> None:
+    gateway, agencies, _ = fleet
+
+    def deadline() -> float:
+        with gateway.as_("city-a-welfare") as client:
+            return float(client.service(PERSON)["deadline_seconds"])
+
+    registration = registration_of("dopa", agencies["dopa"].url)
+    for service in registration["services"]:
+        service["deadline_seconds"] = 7
+    assert set(each_on_its_own_connection(deadline)) == {5.0}
+    with load(gateway) as came:
+        with gateway.as_("admin") as admin:
+            admin.act("connector.register", {"registration": registration})
+        with gateway.as_("dopa-owner-1") as owner:
+            owner.act("connector.approve", {"agency": "dopa", "digest": digest_of(registration)})
+        wait_for(lambda: set(each_on_its_own_connection(deadline)) == {7.0})
+        seen = len(came)
+        wait_for(lambda: len(came) >= seen + 12)
+    assert {getattr(one, "status_code", one) for one in came} == {200}
 
 
 def test_a_quota_is_exact_under_concurrency(fleet: Any) -> None:
