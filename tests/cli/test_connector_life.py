@@ -211,7 +211,7 @@ def test_a_probe_says_what_is_wrong_without_a_value(
     assert fault("--endpoint", desk.endpoint) == "citizen_not_found"
     edit(folder, 'test_identifier: "' + story("unknown") + '"\n', "\n")
     assert fault("--endpoint", desk.endpoint) == "no_test_identifier"
-    edit(folder, "    echo:", "    test_identifier: \"" + ELDER + "\"\n    echo:")
+    edit(folder, "    echo:", '    test_identifier: "' + ELDER + '"\n    echo:')
     monkeypatch.delenv("SOURCE_DOPA__API_KEY")
     lacking = "agency_unavailable: secret_missing: env:SOURCE_DOPA__API_KEY"
     assert fault("--endpoint", desk.endpoint) == lacking, "the reference that leads nowhere is named"
