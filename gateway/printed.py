@@ -33,7 +33,7 @@ _STYLE = (
     "table{border-collapse:collapse;width:100%;margin:.6em 0}th,td{text-align:left;vertical-align:top;"
     "padding:.3em .5em;border:1px solid #bbb;overflow-wrap:anywhere}thead{display:table-header-group}"
     "tr{break-inside:avoid}th{overflow-wrap:break-word}th[scope=row]{width:28%}"
-    ".small{font-size:.85em;color:#333}.field{min-width:9em;max-width:17em}.lead{font-size:1.15em;margin-top:-.6em;color:#333}"
+    ".word{white-space:nowrap}.small{font-size:.85em;color:#333}.field{min-width:9em;max-width:17em}.lead{font-size:1.15em;margin-top:-.6em;color:#333}"
     "code,pre{font-size:.9em;overflow-wrap:anywhere;white-space:pre-wrap;margin:0}"
 )
 

@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -27,12 +27,26 @@ from gateway.demo.witnessing import start_witness
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(BaseException):
-    """A signal came that ends the demonstration. Not an Exception: no command on the way may take it for a fault."""
+class Stopped(SystemExit):
+    """A signal came that ends the demonstration. Not an Exception: no command on the way may take it for a fault. An
+    exit: an event loop keeps whatever else its callbacks raise.
+    """
 
     def __init__(self, number: int) -> None:
-        super().__init__(number)
+        super().__init__(128 + number)
         self.number = number
+
+
+class Signals:
+    """What came of the signals that end the demonstration."""
+
+    def __init__(self) -> None:
+        self.came: int | None = None
+
+    def check(self) -> None:
+        """Raises Stopped once more, where one came: what a finaliser raises, the interpreter drops."""
+        if self.came is not None:
+            raise Stopped(self.came)
 
 
 def perform(command: Command, *, once: bool, port: int | None, state_dir: Path | None, as_json: bool = False) -> int:
@@ -40,13 +54,20 @@ def perform(command: Command, *, once: bool, port: int | None, state_dir: Path |
     telling = Telling(as_json=as_json)
     before = dict(os.environ)
     try:
-        with stopped_by_signals():
+        with stopped_by_signals() as signals:
+
+            def carried_out(arguments: Sequence[str]) -> int:
+                signals.check()
+                code = command(arguments)
+                signals.check()
+                return code
+
             try:
                 story = read_story()
                 chosen, another = port_for(port)
                 with taken(state_dir or Path("demo-state")) as ground, ExitStack() as stack:
                     _open(telling, ground, chosen, another)
-                    wrong = _run(command, story, ground, chosen, telling, stack, once=once)
+                    wrong = _run(carried_out, signals, story, ground, chosen, telling, stack, once=once)
                     telling.stage("กำลังปิด", "shutting down")
                 return 1 if wrong else 0
             except CannotStart as error:
@@ -60,17 +81,20 @@ def perform(command: Command, *, once: bool, port: int | None, state_dir: Path |
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals() -> Iterator[Signals]:
     """SIGINT, SIGTERM and SIGHUP raise Stopped, once: what comes while things are being ended is left out."""
 
+    signals = Signals()
+
     def stop(number: int, _: FrameType | None) -> None:
+        signals.came = number
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_IGN)
         raise Stopped(number)
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
-        yield
+        yield signals
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -87,7 +111,15 @@ def _open(telling: Telling, ground: Ground, port: int, another: bool) -> None:
 
 
 def _run(
-    command: Command, story: Story, ground: Ground, port: int, telling: Telling, stack: ExitStack, *, once: bool
+    command: Command,
+    signals: Signals,
+    story: Story,
+    ground: Ground,
+    port: int,
+    telling: Telling,
+    stack: ExitStack,
+    *,
+    once: bool,
 ) -> int:
     """Starts, registers and walks through; serves unless `once`. Returns how many steps went wrong."""
     url = f"http://{HOST}:{port}"
@@ -127,7 +159,7 @@ def _run(
     if once:
         return walk.went_wrong
     _invite(story, desk, ground, url, telling)
-    _serve(gateway)
+    _serve(gateway, signals)
     return walk.went_wrong
 
 
@@ -166,10 +198,11 @@ def _invite(story: Story, desk: Desk, ground: Ground, url: str, telling: Telling
     )
 
 
-def _serve(gateway: Child) -> None:
+def _serve(gateway: Child, signals: Signals) -> None:
     """Until a signal comes. Raises CannotStart where the gateway ends by itself."""
     try:
         while not gateway.ended():
+            signals.check()
             time.sleep(0.5)
     except Stopped:
         return

@@ -114,7 +114,7 @@ def _places(evidence: Mapping[str, Any], shown: list[dict[str, Any]]) -> str:
         rows.append(
             [
                 text(entry["index"]),
-                text(groups["public"]["kind"].removeprefix("exchange.")),
+                f"<span class='word'>{text(groups['public']['kind'].removeprefix('exchange.'))}</span>",
                 _code(entry["entry"]),
                 f"{text(size)} รายการ<br>{_code(root)}",
                 lines(witnesses),
