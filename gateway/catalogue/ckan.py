@@ -54,7 +54,7 @@ def package(entry: Mapping[str, Any]) -> dict[str, Any]:
                 "data_dictionary": [
                     {
                         "name": field["name"],
-                        "type": field.get("type", "json"),
+                        "type": field["type"],
                         "description": field["title_th"],
                         "description_en": field["title"],
                         "classification": field["level"],

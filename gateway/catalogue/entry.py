@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.catalogue.hours import outages_told
@@ -37,6 +38,7 @@ def describe(service: Service) -> dict[str, Any]:
         "fields": [
             {
                 "name": field.name,
+                "type": _type(service.schema, service.schema["properties"][field.name]),
                 "title": field.title_en,
                 "title_th": field.title_th,
                 "level": f"{field.level:02}",
@@ -49,6 +51,13 @@ def describe(service: Service) -> dict[str, Any]:
         ],
         "digest": service.digest,
     }
+
+
+def _type(schema: Mapping[str, Any], field: Mapping[str, Any]) -> str:
+    """What a field is where it is known, as JSON Schema names it (`string`); `any` where values alone are named."""
+    reference = field.get("$ref", "").removeprefix("#/$defs/")
+    kinds = {**schema.get("$defs", {}).get(reference, {}), **field}.get("type", ())
+    return ", ".join(kind for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null") or "any"
 
 
 def _given(value: GivenValue) -> dict[str, str]:

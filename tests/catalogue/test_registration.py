@@ -224,6 +224,7 @@ def test_a_public_entry_keeps_the_connector_to_itself(registration: dict[str, An
     by_name = {field["name"]: field for field in entry["fields"]}
     assert by_name["date_of_birth"] == {
         "name": "date_of_birth",
+        "type": "string",
         "title": "Date of birth",
         "title_th": "วันเกิด",
         "level": "02",

@@ -240,8 +240,10 @@ def test_the_catalogue_is_ckan(desk: Desk) -> None:
     assert all(person[name] for name in fourteen)
     assert person["title"] == "ข้อมูลบุคคลตามทะเบียนราษฎร"
     assert {"name": "ทะเบียนราษฎร"} in person["tags"]
-    names = {field["name"] for field in person["resources"][0]["data_dictionary"]}
-    assert {"date_of_birth", "father_name"} <= names
+    dictionary = {field["name"]: field for field in person["resources"][0]["data_dictionary"]}
+    assert {"date_of_birth", "father_name"} <= dictionary.keys()
+    types = {name: dictionary[name]["type"] for name in ("date_of_birth", "life_status", "name_matches")}
+    assert types == {"date_of_birth": "string", "life_status": "object", "name_matches": "boolean"}
     assert "endpoint" not in ran.out
 
 
