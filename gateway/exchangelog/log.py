@@ -188,6 +188,7 @@ class ExchangeLog:
                 "granted": list(decision.fields),
                 **({"given": sorted(question.given)} if question.given else {}),
                 **({"withheld": _withheld(withheld, moment)} if withheld is not None else {}),
+                **_releases(decision),
             },
             content={
                 "outcome": "decided" if decision.permit else "refused",
@@ -285,3 +286,9 @@ class ExchangeLog:
 def _withheld(withheld: Withholding, moment: datetime) -> dict[str, Any]:
     authority = {"en": withheld.authority_en, "th": withheld.authority_th}
     return {"authority": authority, "until": timestamp(moment + timedelta(days=withheld.days))}
+
+
+def _releases(decision: Decision) -> dict[str, str]:
+    """What the decision stands on beside the law's own grounds: named with every use, and where there is one only."""
+    named = {"pdpa_exemption": decision.pdpa_exemption, "secrecy_release": decision.secrecy_release}
+    return {name: text for name, text in named.items() if text}

@@ -27,6 +27,7 @@ def shelf(world: Any) -> None:
     def period(first: int, last: int) -> dict[str, str]:
         return {"from": str(today + timedelta(days=first)), "to": str(today + timedelta(days=last))}
 
+    order = {"authority": "The made-up minister", "date": "2026-01-05"}
     states: dict[str, dict[str, Any]] = {
         "expired": {"period": period(-90, -2)},
         "future": {"period": period(2, 90)},
@@ -35,10 +36,15 @@ def shelf(world: Any) -> None:
         "limited": {"clients": ["city-a-other"]},
         "quota": {},
         "officers": {},
+        "exempted": {},
     }
     more: dict[str, dict[str, Any]] = {
         "quota": {"quota_per_day": 5},
         "officers": {"quota_per_officer_per_day": 2, "officer_required": True},
+        "exempted": {
+            "pdpa_exemption": {**order, "clause": "4(2)", "reference": "made-up 1/2569"},
+            "secrecy_release": {**order, "order": "made-up 2/2569"},
+        },
     }
     with gateway.as_("admin") as admin:
         for name in states:
@@ -145,6 +151,20 @@ def test_an_enrolled_officer_is_named_in_the_entry(world: Any) -> None:
     assert isinstance(answer, Answer)
     decided, _ = on_record(world[0], answer.exchange_id, "released")
     assert (decided["parties"]["officer"], decided["parties"]["officer_proof"]) == ("somsri.j", "asserted")
+
+
+def test_an_exemption_and_a_release_are_named_in_the_entry_of_each_use(world: Any) -> None:
+    answer = ask(world[0], service=PERSON, citizen_id=ELDER, purpose="shelf.exempted")
+    assert isinstance(answer, Answer)
+    legal = on_record(world[0], answer.exchange_id, "released")[0]["legal"]
+    assert legal["pdpa_exemption"] == "4(2) · made-up 1/2569 · The made-up minister · 2026-01-05"
+    assert legal["secrecy_release"] == "made-up 2/2569 · The made-up minister · 2026-01-05"
+    plain = ask(world[0], service=PERSON, citizen_id=ELDER, purpose=OLD_AGE)
+    assert isinstance(plain, Answer)
+    assert (
+        not {"pdpa_exemption", "secrecy_release"}
+        & on_record(world[0], plain.exchange_id, "released")[0]["legal"].keys()
+    )
 
 
 def test_a_repeated_question_is_a_new_exchange(world: Any) -> None:
