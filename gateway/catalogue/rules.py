@@ -18,6 +18,7 @@ from gateway.catalogue.hours import hours_findings
 from gateway.catalogue.kinds import connector_findings
 from gateway.catalogue.problems import Finding, Place
 from gateway.catalogue.service_schema import fields_of, schema_findings
+from gateway.catalogue.yaml_lines import NO_TEXT
 from gateway.model.identifiers import has_valid_check_digit
 
 _FORM: Final = Form(orjson.loads((Path(__file__).parent / "agency.schema.json").read_bytes()))
@@ -26,7 +27,7 @@ _LOWEST: Final = {"public": "01", "personal": "02", "internal": "02", "official_
 
 def registration_findings(body: Any) -> list[Finding]:
     """Everything wrong with a registration (agency.yaml with each service's schema in place of its name)."""
-    findings = list(_FORM.findings(body))
+    findings = [*_FORM.findings(body), *_no_text(body)]
     if not isinstance(body, dict) or any(each.place in (("id",), ("services",)) for each in findings):
         return findings
     if not isinstance(body.get("id"), str) or not isinstance(body.get("services"), list):
@@ -36,6 +37,20 @@ def registration_findings(body: Any) -> list[Finding]:
             broken = {each.place[2] for each in findings if each.place[:2] == ("services", i) and len(each.place) > 2}
             findings.extend(each.under(("services", i)) for each in _service_findings(body, i, service.keys() - broken))
     return findings
+
+
+def _no_text(body: Any) -> Iterator[Finding]:
+    """Texts and keys that hold what is no text: titles are read by those who approve, and shown in catalogues."""
+    pending: list[tuple[Place, Any]] = [((), body)]
+    while pending:
+        place, value = pending.pop()
+        if isinstance(value, dict):
+            pending.extend(((*place, key), each) for key, each in value.items())
+            value = "".join(map(str, value))
+        elif isinstance(value, list):
+            pending.extend(((*place, i), each) for i, each in enumerate(value))
+        if isinstance(value, str) and NO_TEXT.search(value):
+            yield Finding(place, "it holds a control character", "มีอักขระควบคุม")
 
 
 def _service_findings(body: Mapping[str, Any], i: int, sound: Set[str]) -> Iterator[Finding]:

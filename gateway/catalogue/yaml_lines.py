@@ -19,8 +19,8 @@ from gateway.catalogue.problems import Finding, Place
 MAX_BYTES: Final = 512 * 1024
 _MAX_NODES: Final = 50_000
 _MAX_DEPTH: Final = 40
-_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
-"""What an escape can write and no register, page or terminal should be given: controls, halves of characters."""
+NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What no register, page or terminal should be given: controls, turned directions of writing, half characters."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -126,7 +126,7 @@ class _Reader:
         if read is None:
             self._wrong(node, place, "a tag is not allowed here", "ไม่อนุญาตให้ใช้ tag")
             return None
-        if _NO_TEXT.search(node.value):
+        if NO_TEXT.search(node.value):
             self._wrong(node, place, "a control character, or half a character", "มีอักขระควบคุม หรืออักขระที่ไม่สมบูรณ์")
             return None
         return read(node.value)
@@ -136,7 +136,7 @@ class _Reader:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
                 self._wrong(key, place, "a key must be text: put it in quotes", "คีย์ต้องเป็นข้อความ ให้ใส่เครื่องหมายคำพูด")
-            elif _NO_TEXT.search(key.value):
+            elif NO_TEXT.search(key.value):
                 self._wrong(key, place, "a control character, or half a character", "มีอักขระควบคุม หรืออักขระที่ไม่สมบูรณ์")
             elif key.value in members:
                 self._wrong(key, place, f"the key `{key.value}` is there twice", f"มีคีย์ `{key.value}` ซ้ำ")

@@ -139,6 +139,9 @@ SECRET = "9111111111114"
         (("services", 1, "schema"), SECRET, "/services/1/schema: "),
         (("services", 1, "metadata", "title"), SECRET, "/services/1/metadata/title: "),
         (("services", 0, "connector", "mapping", "fields", "gender", "type"), SECRET, "/gender/type: "),
+        (("title", "en"), f"a\x00{SECRET}", "/title/en: it holds a control character"),
+        (("services", 0, "metadata", "notes", "th"), f"\u202e{SECRET}", "/services/0/metadata/notes/th: it holds"),
+        (("services", 1, "schema", "properties", "road", "title"), f"\x1b[2J{SECRET}", "/road/title: it holds"),
         (
             ("services", 0, "connector", "endpoint"),
             f"http://{SECRET}.example",
