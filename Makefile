@@ -3,6 +3,8 @@
 #   make demo [ARGS=--once]   the whole gateway with made-up agencies and people
 #   make test  make check     the tests; style, types and the layers
 #   make drill                backs up while serving, loses the database, restores, proves the log, goes on
+#   make chaos                kills, fills, floods and cuts off what runs, under load, and says how long each took to mend
+#   make soak MINUTES=60      a mixed load for so long, with faults; figures each minute, the log verified at the end
 #   make bench                how fast it is here, beside others (ARGS=--help: how to choose)
 #   make bench-large          searching a log of ENTRIES=10000000; says first what disk and time it needs
 #   make bench-memory         what it holds in memory after EXCHANGES=100000 of them
@@ -16,7 +18,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check drill bench bench-large bench-memory sbom licences audit check-deploy openapi lock clean
+.PHONY: help setup demo test check drill chaos soak bench bench-large bench-memory sbom licences audit check-deploy openapi lock clean
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -71,6 +73,12 @@ check: $(STAMP)
 
 drill: $(STAMP)
 	$(BIN)/python -m pytest -v tests/backup $(ARGS)
+
+chaos: $(STAMP)
+	CHAOS=whole $(BIN)/python -m pytest -s tests/chaos $(ARGS)
+
+soak: $(STAMP)
+	@$(BIN)/python -m tests.chaos.soak $(or $(MINUTES),10)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench.run $(ARGS)

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -50,7 +49,7 @@ from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
 from gateway.reminding import Reminders
 from gateway.seal import Sealer
-from gateway.serving import Server, listening
+from gateway.serving import Server, configured, listening
 from gateway.settings import Settings
 from gateway.sources import Sources
 from gateway.store import REGISTERS, Connection, Store
@@ -238,7 +237,9 @@ def serve(settings: Settings) -> None:
         return
     drain = Drain(settings.drain_seconds)
     owner = new_id("boot")
-    config = server_config(settings, drain, owner=owner)  # takes an embedded database's lock, before it is migrated
+    config = configured(
+        build(settings, drain, owner=owner), settings
+    )  # takes an embedded database's lock, before it is migrated
     if settings.database.startswith("sqlite"):
         upgrade(settings.database)
     _require_fitting(settings, owner)
@@ -258,7 +259,7 @@ def _serve_with_workers(settings: Settings) -> None:
 
     def run(number: int) -> None:
         own, drain = each[number - 1], Drain(settings.drain_seconds)
-        Server(server_config(own, drain, owner=owner), drain, parent=pid).run(sockets=[listener])
+        Server(configured(build(own, drain, owner=owner), own), drain, parent=pid).run(sockets=[listener])
 
     if supervise(settings.workers, run, stopping=listener.close, bound=settings.drain_seconds + STOPPING_SECONDS):
         raise SystemExit(1)
@@ -286,28 +287,6 @@ def require_own_log(settings: Settings) -> None:
             f"the log in this database is called {latest.origin}, and by LINKAGE_ISSUER or LINKAGE_LOG_ORIGIN it would "
             f"be {settings.origin}: a log keeps its name"
         )
-
-
-def server_config(settings: Settings, drain: Drain, *, owner: str) -> uvicorn.Config:
-    """uvicorn's configuration: no access log (paths could hold anything), no Server header. The drain is our own."""
-    return uvicorn.Config(
-        build(settings, drain, owner=owner),
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=False,
-        backlog=2048,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,
-        ssl_certfile=str(settings.tls_certificate) if settings.tls_certificate else None,
-        ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
-    )
 
 
 def initialise(settings: Settings, *, first_admin: str, policies: Path) -> Path:

@@ -8,8 +8,11 @@ import socket
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from gateway.connections import most_connections, protocol
 from gateway.http.drain import Drain
+from gateway.settings import Settings
 
 LINGER_TICKS = 5
 """Tenths of a second for which connections that are kept open are still told to go elsewhere."""
@@ -44,6 +47,28 @@ class Server(uvicorn.Server):
         if self._drain.over:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def configured(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """uvicorn's configuration: no access log (paths could hold anything), no Server header. The drain is our own."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http=protocol(head_timeout=settings.head_timeout, most=most_connections()),
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        backlog=2048,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=str(settings.tls_certificate) if settings.tls_certificate else None,
+        ssl_keyfile=str(settings.tls_key) if settings.tls_key else None,
+    )
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         description="Private addresses that an agency's connectors may reach, `<agency>=<address or CIDR block>` each.",
     )
     max_body: int = Field(65536, ge=1024, description="Largest request body taken.")
+    head_timeout: float = Field(
+        10.0, gt=0, description="How long a request's line and headers may take to arrive on an open connection."
+    )
     body_timeout: float = Field(10.0, gt=0, description="How long a request body may take to arrive.")
     max_in_flight: int = Field(512, ge=1, description="Exchanges under way at once; more are answered 503.")
     max_per_source: int = Field(128, ge=1, description="Exchanges that may wait on one service's source at once.")

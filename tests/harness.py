@@ -70,6 +70,7 @@ class RunningGateway:
         self.output.mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen[bytes] | None = None
         self.starts = 0
+        self.program = "from gateway.app import serve; from gateway.settings import Settings; serve(Settings())"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -95,13 +96,12 @@ class RunningGateway:
     def start(self, *, wait: bool = True) -> None:
         """Runs `serve`."""
         self.starts += 1
-        code = "from gateway.app import serve; from gateway.settings import Settings; serve(Settings())"
         with (
             (self.output / f"stdout.{self.starts}").open("wb") as out,
             (self.output / f"stderr.{self.starts}").open("wb") as err,
         ):
             self.process = subprocess.Popen(
-                [sys.executable, "-c", code], cwd=ROOT, env=self.environment, stdout=out, stderr=err
+                [sys.executable, "-c", self.program], cwd=ROOT, env=self.environment, stdout=out, stderr=err
             )
         if wait:
             self.wait_ready()

@@ -100,6 +100,7 @@ class Store:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
         self._local = threading.local()
         self._read_connections: set[Connection] = set()
+        self._writer.silent = self._hang_up
         self._quota_day: date | None = None
         self._quotas: dict[str, int] = {}
 
@@ -163,6 +164,11 @@ class Store:
             if kept:  # it may have died of what is over by now, a restarted database's: once more, on a new one
                 return self._read(query)
             raise LogUnavailable(retry_after=1) from failure
+
+    def _hang_up(self) -> None:
+        """A server that says nothing to the writer says nothing to readers."""
+        for connection in list(self._read_connections):
+            connection.hang_up()
 
     def close(self) -> None:
         """Finishes what waits and lets go of the database."""

@@ -139,9 +139,16 @@ def take(batch: Batch, request: Request) -> Appended:
 
 
 def write(connection: Connection, batch: Batch) -> None:
-    """Writes the whole batch within the transaction that `load` read in."""
+    """Writes the whole batch within the transaction that `load` read in.
+
+    An append of nothing asks whether the database takes one. The head is then written and put back: a transaction
+    that writes nothing succeeds on a full disk too, and so does one that writes what is there already.
+    """
     if batch.log:
         connection.run("UPDATE head SET size = ? WHERE id = 1", (batch.size,))
+    elif not batch.once and not batch.checkpoints:
+        for size in (-1, batch.size):
+            connection.run("UPDATE head SET size = ? WHERE id = 1", (size,))
     for statement, rows in _statements(batch):
         if rows:
             connection.many(statement, rows)

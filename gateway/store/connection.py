@@ -6,6 +6,9 @@ session that must not be read-only; synchronous_commit as the server has it (on,
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +21,8 @@ Failures: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error, OSError)
 
 BUSY_SECONDS = 2.0
 """How long a writer waits for another process's lock before the log counts as unavailable."""
+SILENT_SECONDS = 10.0
+"""How long a server may say nothing: one that hangs, or a line that swallows all, ends no connection by itself."""
 
 
 _WAL_PAGES = 8192
@@ -50,6 +55,10 @@ class Connection:
                 f"postgresql://{url.partition('://')[2]}",
                 autocommit=True,
                 connect_timeout=5,
+                keepalives_idle=5,
+                keepalives_interval=2,
+                keepalives_count=3,
+                tcp_user_timeout=10_000,
                 options="-c statement_timeout=5000 -c lock_timeout=5000",
             )
 
@@ -120,6 +129,12 @@ class Connection:
         else:
             with self._raw.cursor() as cursor:
                 cursor.executemany(self._sql(statement), rows)
+
+    def hang_up(self) -> None:
+        """From another thread: whoever waits for the server in vain is told that the connection is broken."""
+        if self.dialect == "postgresql":
+            with contextlib.suppress(*Failures), socket.socket(fileno=os.dup(self._raw.fileno())) as held:
+                held.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Lets go of it."""

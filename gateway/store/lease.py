@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gateway.store.connection import Connection, Failures, sqlite_file
+from gateway.store.connection import SILENT_SECONDS, Connection, Failures, sqlite_file
 
 BEAT_SECONDS = 1.0
 LAPSE_SECONDS = 4.0
@@ -80,12 +80,19 @@ class Lease:
         """Beats for ever; calls `lost` and ends where another has taken the name."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
+            silent = asyncio.get_running_loop().call_later(SILENT_SECONDS, self._hang_up)
             try:
                 if not await asyncio.to_thread(self.beat):
                     lost()
                     return
             except Failures:  # the database is away: nothing is exchanged meanwhile, and nobody takes the name
                 continue
+            finally:
+                silent.cancel()
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.hang_up()
 
     def _taken(self, connection: Connection) -> bool:
         statement = (

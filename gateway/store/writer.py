@@ -2,7 +2,8 @@
 
 Callers put a request on a bounded queue and await its future. A batch is one transaction. If the database
 fails, everything in the batch fails with LogUnavailable and nothing of it is there. If the thread dies, all
-that wait fail at once, and the next append starts a new one. Nobody waits for ever.
+that wait fail at once, and the next append starts a new one. If the database says nothing, whoever has waited too
+long fails, and the connection is given up. Nobody waits for ever.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from gateway.errors import LogUnavailable, Moved
 from gateway.store.batch import Request, load, take, write
 from gateway.store.changes import AlreadyClosed, AlreadyUsed, Appended, Change, Draft, NotWithheld, Outdated, QuotaSpent
-from gateway.store.connection import Connection, Failures
+from gateway.store.connection import SILENT_SECONDS, Connection, Failures
 
 LARGEST_BATCH = 256
 IDLE_SECONDS = 0.05
@@ -35,6 +36,11 @@ class _Waiting(NamedTuple):
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Appended]
 
+    @property
+    def failed(self) -> bool:
+        """Whether the caller was told that it is not written. One who no longer listens was told nothing."""
+        return self.future.done() and not self.future.cancelled()
+
 
 class Writer:
     """Appends to one database. `behind`, if set, does a slice of work when nothing waits; True if more is left.
@@ -47,11 +53,15 @@ class Writer:
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._max_waiting = max_waiting
         self.behind: Callable[[Connection], bool] | None = None
+        self.silent: Callable[[], None] = lambda: None
+        """Called when the database has said nothing for too long; in the loop of whoever waited."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
         self._behind_at = 0.0
         self._appended = False
+        self._serving: tuple[Connection, float] | None = None
+        """The connection on which a batch is being written, and since when."""
 
     async def append(self, entries: Sequence[Draft], changes: Sequence[Change], unless: Mapping[str, int]) -> Appended:
         """Waits until the entries and changes are durable, together. Raises as `Store.append` says."""
@@ -65,7 +75,20 @@ class Writer:
                 thread.start()
                 self._thread = thread
             self._queue.put(waiting)
-        return await waiting.future
+        late = loop.call_later(SILENT_SECONDS, self._late, waiting)
+        try:
+            return await waiting.future
+        finally:
+            late.cancel()
+
+    def _late(self, waiting: _Waiting) -> None:
+        """Fails one who has waited too long, and what the database says nothing to: it may yet be written."""
+        if not waiting.future.done():
+            waiting.future.set_exception(_unavailable())
+        serving = self._serving
+        if serving is not None and time.monotonic() - serving[1] > SILENT_SECONDS / 2:
+            serving[0].hang_up()
+            self.silent()
 
     @property
     def waiting(self) -> int:
@@ -89,7 +112,7 @@ class Writer:
         try:
             while True:
                 gathered = self._gather()
-                batch = [waiting for waiting in gathered if waiting is not None]
+                batch = [waiting for waiting in gathered if waiting is not None and not waiting.failed]
                 if batch:
                     connection = self._serve(connection, batch)
                     batch = []
@@ -122,6 +145,7 @@ class Writer:
         try:
             if connection is None:
                 connection = Connection(self._url)
+            self._serving = connection, time.monotonic()
             connection.begin()
             state = load(connection, [waiting.request for waiting in batch])
             for waiting in batch:
@@ -135,9 +159,11 @@ class Writer:
             connection.commit()
             self._appended = self._appended or bool(state.log)
         except Exception as failure:  # the database's, or whatever else: the thread goes on
+            self._serving = None
             _drop(connection)
             _deliver([(waiting, _unavailable(failure)) for waiting in batch])
             return None
+        self._serving = None
         _deliver(results)
         return connection
 
@@ -149,13 +175,16 @@ class Writer:
         try:
             if connection is None:
                 connection = Connection(self._url)
+            self._serving = connection, time.monotonic()
             connection.durable(False)
             while (more := self.behind(connection)) and self._queue.empty():
-                pass
+                self._serving = connection, time.monotonic()
             connection.durable(True)
         except Exception:  # whatever it is, an append must not suffer from it
             _drop(connection)
             connection = None
+        finally:
+            self._serving = None
         # `_behind_at` is when it is due if nothing is appended; an append makes it due OTHERS_SECONDS earlier.
         self._appended = more
         self._behind_at = time.monotonic() + OTHERS_SECONDS + (BACKLOG_SECONDS if more else BEHIND_SECONDS)

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,12 +23,8 @@ from connectors import population
 from gateway import cli
 from gateway.catalogue import digest_of
 from gateway.client import Answer, Problem
-from gateway.keys import Keys
-from gateway.store import Connection
 from gateway.store.migrate import standing, upgrade
-from gateway.tlog.note import Signer
-from gateway.verification.database import verify_database
-from tests.acceptance.trail import OUTCOMES, ask, entries_since
+from tests.acceptance.trail import OUTCOMES, ask, entries_since, the_log_holds, wait_for, workers
 from tests.databases import fresh
 from tests.harness import (
     OLD_AGE,
@@ -63,20 +58,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         ),
     ):
         yield gateway, agencies, url
-
-
-def workers(gateway: RunningGateway) -> list[int]:
-    """The workers' process ids."""
-    assert gateway.process is not None
-    pid = gateway.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def wait_for(condition: Any, seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not come to it"
-        time.sleep(0.05)
 
 
 def each_on_its_own_connection(call: Any, times: int = 24, at_once: int = 8) -> list[Any]:
@@ -127,17 +108,6 @@ def every_decision_has_one_end(gateway: RunningGateway) -> dict[str, str]:
             ends[exchange].append(kind.removeprefix("exchange."))
     assert {len(kinds) for kinds in ends.values()} == {1}
     return {exchange: kinds[0] for exchange, kinds in ends.items()}
-
-
-def the_log_holds(gateway: RunningGateway, url: str) -> None:
-    keys = Keys.load(gateway.state / "gateway" / "keys")
-    key = Signer(f"{gateway.url.partition('://')[2]}/log", keys.log_key()).verifier
-    connection = Connection(url, read_only=True)
-    try:
-        report = verify_database(connection, key, keys.master)
-    finally:
-        connection.close()
-    assert not report.findings, report.findings
 
 
 def test_both_serve_from_one_port_and_write_one_log(fleet: Any) -> None:

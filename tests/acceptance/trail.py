@@ -1,7 +1,9 @@
-"""What the log holds of an exchange, as an auditor sees it."""
+"""What the log holds of an exchange, as an auditor sees it; and whether all of it holds."""
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,6 +11,10 @@ import orjson
 import pytest
 
 from gateway.client import Answer, Problem
+from gateway.keys import Keys
+from gateway.store import Connection
+from gateway.tlog.note import Signer
+from gateway.verification.database import verify_database
 from tests.harness import RunningGateway
 
 OUTCOMES = ("released", "failed", "withheld", "interrupted")
@@ -83,3 +89,30 @@ def not_on_record(gateway: RunningGateway, exchange_id: str | None, since: int) 
     assert of_exchange(entries_since(gateway, since), exchange_id) == []
     with gateway.as_("auditor") as auditor, pytest.raises(Problem, match="not_found"):
         auditor.audited(exchange_id)
+
+
+def workers(gateway: RunningGateway) -> list[int]:
+    """The workers' process ids; none where it is one process."""
+    assert gateway.process is not None
+    pid = gateway.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def wait_for(condition: Any, seconds: float = 60) -> None:
+    """Until `condition()` is true; fails after `seconds`."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come to it"
+        time.sleep(0.05)
+
+
+def the_log_holds(gateway: RunningGateway, url: str) -> None:
+    """What `linkage log verify` looks at, finds nothing."""
+    keys = Keys.load(gateway.state / "gateway" / "keys")
+    key = Signer(f"{gateway.url.partition('://')[2]}/log", keys.log_key()).verifier
+    connection = Connection(url, read_only=True)
+    try:
+        report = verify_database(connection, key, keys.master)
+    finally:
+        connection.close()
+    assert not report.findings, report.findings
