@@ -60,7 +60,7 @@ def subject_page(body: Json) -> str:
         for one in body["accesses"]
     ]
     columns = ("เวลา", "หน่วยงานที่ขอ", "หน่วยงานเจ้าของข้อมูล", "วัตถุประสงค์และกฎหมาย", "ฐาน", "ข้อมูลที่ให้", "ผล", "รายการ")
-    counted = body["counted"]
+    counted = body.get("counted")
     note = "ครบถ้วน" if body["complete"] else "เฉพาะบางส่วน"
     about = facts(
         [
@@ -69,7 +69,7 @@ def subject_page(body: Json) -> str:
             ("จัดทำโดย", text(body["made_by"])),
             ("เหตุผล", text(body["reason"])),
             ("รหัสแฝงของบุคคล", text(body["subject"])),
-            ("รายการที่นับในบันทึก", f"{counted['count']} (ล่าสุด {text(counted['latest'])})"),
+            *([("รายการที่นับในบันทึก", f"{counted['count']} (ล่าสุด {text(counted['latest'])})")] if counted else []),
             ("ความครบถ้วนของรายงาน", note),
         ]
     )

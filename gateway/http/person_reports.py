@@ -37,7 +37,7 @@ def routes(edge: Edge) -> APIRouter:
         openapi_extra=takes(SubjectReport, _PERSON),
     )
     async def subject(request: Request) -> Response:
-        """Every access about one person, for an answer under PDPA s.30; a DPO of an agency is told of its own."""
+        """Every access about one person, for an answer under PDPA s.30; a DPO of an agency is told of its own alone."""
         caller = await edge.caller(request, "audit")
         wanted = await form_of(request, edge.settings, SubjectReport)
         person = _person(edge, wanted)
@@ -56,12 +56,13 @@ def routes(edge: Edge) -> APIRouter:
             "subject": person.hex,
             "reason": wanted.reason,
             "accesses": accesses,
-            "counted": counted,
+            "complete": complete,
         }
-        whole = complete and len(mine) == len(found)
-        if whole and not caller.agency:
-            body["completeness"] = completeness
-        return Json({**head_of("subject", caller, wanted), **body, "complete": whole})
+        if not caller.agency:  # how many there are in all would tell an agency of the others'
+            body["counted"] = counted
+            if complete:
+                body["completeness"] = completeness
+        return Json({**head_of("subject", caller, wanted), **body})
 
     @router.post(
         "/v1/audit/subject",

@@ -12,6 +12,7 @@ from tests.cli.desk import Desk, opened
 
 PEOPLE = {
     "dpo": ("dpo", ""),
+    "city-dpo": ("dpo", "city"),
     "city-owner": ("owner", "city"),
 }
 

@@ -61,7 +61,12 @@ def test_a_person_is_told_of_every_access(desk: Desk, tmp_path: Path) -> None:
     assert ran.json["counted"]["count"] == 2
     assert "A-0117" not in ran.out
 
+    own = desk("city-dpo", "report", "subject", *REASON, "--json", stdin=first)
+    assert [one["exchange_id"] for one in own.json["accesses"]] == [one["exchange_id"] for one in accesses]
+    assert own.json.keys().isdisjoint({"counted", "completeness"})  # which would tell of the other agencies' too
+
     printed = tmp_path / "report.html"
+    assert desk("city-dpo", "report", "subject", *REASON, "--out", tmp_path / "own.html", stdin=first).code == 0
     assert desk("auditor", "report", "subject", *REASON, "--out", printed, stdin=first).code == 0
     html = printed.read_text(encoding="utf-8")
     assert html.startswith("<!doctype html>\n<html lang='th'><head><meta charset='utf-8'>")
@@ -80,7 +85,7 @@ def test_a_person_is_told_of_every_access(desk: Desk, tmp_path: Path) -> None:
             for entry in auditor.entries(limit=500)["entries"]
             if entry["public"]["kind"] == "audit.search" and entry["content"].get("report") == "subject"
         ]
-    assert [entry["parties"]["operator"] for entry in looks] == ["dpo", "auditor", "auditor"]
+    assert [entry["parties"]["operator"] for entry in looks] == ["dpo", "city-dpo", "city-dpo", "auditor", "auditor"]
     assert all(entry["content"]["reason"] == "request RQ-1" for entry in looks)
     assert {entry["subject"]["pseudonym"] for entry in looks} == {ran.json["subject"]}
 
