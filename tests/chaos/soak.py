@@ -69,11 +69,11 @@ class Desk(threading.Thread):
             try:
                 self._round()
                 self.rounds += 1
-            except ClientError as trouble:
+            except (ClientError, LookupError, ValueError) as trouble:
                 self.wrong[type(trouble).__name__] += 1
 
     def _round(self) -> None:
-        consent = self._office.give(self._purpose, ADULT)["consent_id"]
+        consent = self._office.give(self._purpose, ADULT)["consent"]["id"]
         self._seen(self._office.ask(self._purpose), set())
         self._office.change(consent, "withdraw")
         self._seen(self._office.ask(self._purpose), {"consent_withdrawn", "consent_required"})
