@@ -6,6 +6,7 @@ ids of ours, and kinds of failure. What happened to citizens' data is in the exc
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from contextvars import ContextVar
@@ -31,6 +32,24 @@ def configure(level: str = "info") -> None:
     )
     for name in ("uvicorn.access", "aiohttp.access", "httpx", "httpcore"):
         logging.getLogger(name).disabled = True
+    logging.basicConfig(level=logging.WARNING, handlers=[_Libraries()], force=True)
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, as lines of ours. Their words pass only where they are fixed ones: asyncio, for one, writes
+    the text of whatever exception it met, and that may be a source's, or hold a value."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line: whose logger, where in it, what kind of exception; for uvicorn and our own, what they say."""
+        known: dict[str, Any] = {"library": record.name, "at": f"{record.filename}:{record.lineno}"}
+        if record.exc_info and record.exc_info[0] is not None:
+            known["kind"] = record.exc_info[0].__name__
+        if record.name.partition(".")[0] == "gateway":
+            known["says"] = record.getMessage()
+        elif record.name.startswith("uvicorn") and not record.args:
+            known["says"] = str(record.msg)[:200]
+        with contextlib.suppress(OSError):  # a full disk is not the library's to suffer from
+            logger.log(record.levelno, "library", **known)
 
 
 class Course:

@@ -61,6 +61,7 @@ def configured(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         lifespan="on",
         access_log=False,
         log_level="warning",
+        log_config=None,
         server_header=False,
         proxy_headers=False,
         backlog=2048,

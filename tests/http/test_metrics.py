@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -130,6 +131,9 @@ def test_no_label_names_anyone_whatever_a_caller_sends(running_gateway: RunningG
 
 def test_the_process_s_own_log_is_json_with_the_exchange_s_id(running_gateway: RunningGateway, dopa: Any) -> None:
     gateway = running_gateway
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=5) as raw:  # what uvicorn has a word to say of
+        raw.sendall(f"GET /{ELDER} no-http\r\n\r\n".encode())
+        raw.recv(4096)
     dopa.fault("error_500", times=1)
     problem = ask(gateway, **QUESTION)
     assert isinstance(problem, Problem)

@@ -270,7 +270,7 @@ def test_a_record_that_no_act_made(copy: CopiedLog) -> None:
 
 def test_a_record_taken_away(copy: CopiedLog) -> None:
     latest = acts_of(copy, "officer", "city-a-welfare:somsri.j")[-1]
-    copy.run("DELETE FROM registers WHERE kind = 'officer'")
+    copy.run("DELETE FROM registers WHERE id = 'city-a-welfare:somsri.j'")
     assert copy.places() == [f"entry {latest}"]
 
 
