@@ -47,7 +47,8 @@ class _Libraries(logging.Handler):
         if record.name.partition(".")[0] == "gateway":
             known["says"] = record.getMessage()
         elif record.name.startswith("uvicorn") and not record.args:
-            known["says"] = str(record.msg)[:200]
+            # A start that fails is told as a whole traceback: what it came to is its last line.
+            known["says"] = str(record.msg).strip().rpartition("\n")[2][:500]
         with contextlib.suppress(OSError):  # a full disk is not the library's to suffer from
             logger.log(record.levelno, "library", **known)
 
