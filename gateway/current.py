@@ -86,6 +86,12 @@ class Current:
             agencies = frozenset(a.id for a in registers.agencies.values() if a.status == "active")
             directory = Directory(registers.clients, registers.operators, agencies, token_keys(registers))
             self._holding = Holding(registers, services, directory, judge, digest)
+            if unknown := registers.unknown - (known.registers.unknown if known else frozenset()):
+                logger.warning(
+                    "registers_of_another_version",
+                    kinds=sorted(unknown),
+                    meaning="a newer version wrote them; this one leaves them alone, and is to be replaced by that",
+                )
             self._changed(self._holding)
             return self._holding
 

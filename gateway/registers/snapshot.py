@@ -47,17 +47,25 @@ class Registers:
     purposes: Mapping[str, Purpose] = field(default_factory=dict)
     agreements: Mapping[tuple[str, str, bool], tuple[Agreement, ...]] = field(default_factory=dict)
     """(service, consumer, consumer is a group) -> its agreements, those in force first."""
+    unknown: frozenset[str] = frozenset()
+    """Kinds that were met and are none of `KINDS`: a newer version serves from the same database."""
 
     def with_rows(self, rows: Iterable[tuple[str, str, str]], revision: int) -> Registers:
-        """The next snapshot: `rows` are (kind, id, body as JSON text) of what changed."""
-        changed = [(kind, name, orjson.loads(body)) for kind, name, body in rows]
+        """The next snapshot: `rows` are (kind, id, body as JSON text) of what changed.
+
+        Rows of an unknown kind are left out: to fail on them would keep this version at an old revision, on which
+        every exchange is refused, while a newer one takes its place. Nothing that it judges by is in them.
+        """
+        rows = list(rows)
+        unknown = self.unknown.union(kind for kind, _, _ in rows if kind not in self.records)
+        changed = [(kind, name, orjson.loads(body)) for kind, name, body in rows if kind in self.records]
         if not changed:
-            return replace(self, revision=revision)
+            return replace(self, revision=revision, unknown=unknown)
         kinds = {kind for kind, _, _ in changed}
         records = {kind: dict(held) if kind in kinds else held for kind, held in self.records.items()}
         for kind, name, body in changed:
             records[kind][name] = body  # type: ignore[index]
-        new = replace(self, revision=revision, records=records)
+        new = replace(self, revision=revision, records=records, unknown=unknown)
         agencies, groups = new.agencies, records["group"]
         if kinds & {"agency", "group"}:
             agencies = {name: _agency(body, groups) for name, body in records["agency"].items()}
