@@ -23,7 +23,7 @@ from gateway.policy import PolicySet, misfits
 from gateway.registers import Registers, read_rows
 from gateway.settings import Settings
 from gateway.store import AlreadyInUse, Connection, Store
-from gateway.store.connection import Failures, sqlite_file
+from gateway.store.connection import failures, sqlite_file
 from gateway.store.migrate import newest, revision_of, standing_of
 from gateway.tlog.checkpoint import open_checkpoint
 from gateway.tlog.merkle import tree_root
@@ -64,7 +64,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     embedded = file is not None
     try:
         have = revision_of(settings.database) if not embedded or _exists(file) else None
-    except Failures as error:
+    except failures() as error:
         yield Finding(
             "database",
             "wrong",

@@ -62,7 +62,7 @@ class SubjectMaps:
                 logger.warning("subjects_not_mapped", kind=type(error).__name__)
 
     async def make(self) -> Map:
-        """A map of now, entered in the log. LogUnavailable; Failures where the tiles cannot be written."""
+        """A map of now, entered in the log. LogUnavailable; `failures()` where the tiles cannot be written."""
         secret = os.urandom(32)
         size, subjects, root = await asyncio.to_thread(self._write, secret)
         moment = now()

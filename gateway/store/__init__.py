@@ -42,7 +42,7 @@ from gateway.store.changes import (
     Withhold,
     consent_scope,
 )
-from gateway.store.connection import Connection, Failures, sqlite_file
+from gateway.store.connection import Connection, failures, sqlite_file
 from gateway.store.writer import Writer
 
 __all__ = [
@@ -155,11 +155,11 @@ class Store:
                 connection = self._local.connection = Connection(self._url, read_only=True)
                 self._read_connections.add(connection)
             return query(connection)
-        except Failures as failure:
+        except failures() as failure:
             self._local.connection = None
             if connection is not None:
                 self._read_connections.discard(connection)
-                with contextlib.suppress(*Failures):
+                with contextlib.suppress(*failures()):
                     connection.close()
             if kept:  # it may have died of what is over by now, a restarted database's: once more, on a new one
                 return self._read(query)

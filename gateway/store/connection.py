@@ -2,6 +2,7 @@
 
 SQLite: WAL with synchronous=FULL, so that a commit is on disk when it returns. PostgreSQL: psycopg, as a
 session that must not be read-only; synchronous_commit as the server has it (on, unless someone turned it off).
+psycopg and its own OpenSSL take 9 MB and a tenth of a second: who has no PostgreSQL does not load them.
 """
 
 from __future__ import annotations
@@ -13,11 +14,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
-
-import psycopg
-
-Failures: tuple[type[Exception], ...] = (sqlite3.Error, psycopg.Error, OSError)
-"""What a database that cannot be reached, written or trusted raises."""
 
 BUSY_SECONDS = 2.0
 """How long a writer waits for another process's lock before the log counts as unavailable."""
@@ -37,8 +33,16 @@ def sqlite_file(url: str) -> str | None:
     return rest.removeprefix("/") if scheme.partition("+")[0] == "sqlite" else None
 
 
+_FAILURES: set[type[Exception]] = {sqlite3.Error, OSError}
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What a database that cannot be reached, written or trusted raises: psycopg's own too, once it is in use."""
+    return tuple(_FAILURES)
+
+
 class Connection:
-    """A connection with explicit transactions. Raises one of `Failures` when the database fails."""
+    """A connection with explicit transactions. Raises one of `failures()` when the database fails."""
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         file = sqlite_file(url)
@@ -51,6 +55,9 @@ class Connection:
             self._raw.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
             self._raw.execute("PRAGMA query_only=ON" if read_only else f"PRAGMA cache_size=-{_CACHE_KIB}")
         else:
+            import psycopg
+
+            _FAILURES.add(psycopg.Error)
             self._raw = psycopg.connect(
                 f"postgresql://{url.partition('://')[2]}",
                 autocommit=True,
@@ -85,7 +92,7 @@ class Connection:
         try:
             if self.dialect == "postgresql" or self._raw.in_transaction:
                 self._raw.execute("ROLLBACK")
-        except Failures:
+        except failures():
             pass
 
     @contextmanager
@@ -133,7 +140,7 @@ class Connection:
     def hang_up(self) -> None:
         """From another thread: whoever waits for the server in vain is told that the connection is broken."""
         if self.dialect == "postgresql":
-            with contextlib.suppress(*Failures), socket.socket(fileno=os.dup(self._raw.fileno())) as held:
+            with contextlib.suppress(*failures()), socket.socket(fileno=os.dup(self._raw.fileno())) as held:
                 held.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:

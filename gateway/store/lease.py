@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gateway.store.connection import SILENT_SECONDS, Connection, Failures, sqlite_file
+from gateway.store.connection import SILENT_SECONDS, Connection, failures, sqlite_file
 
 BEAT_SECONDS = 1.0
 LAPSE_SECONDS = 4.0
@@ -39,7 +39,7 @@ class Lease:
         self._connection: Connection | None = None
 
     def take(self) -> None:
-        """Holds the name from now on; waits for a dead holder's to lapse. NameTaken, or one of `Failures`."""
+        """Holds the name from now on; waits for a dead holder's to lapse. NameTaken, or one of `failures()`."""
         name, _, _, _ = self._row
         seen: int | None = None
         with contextlib.closing(Connection(self._url)) as connection:
@@ -54,23 +54,23 @@ class Lease:
                 time.sleep(WATCH_SECONDS)
 
     def beat(self) -> bool:
-        """Says that the holder lives; False where another has the name by now. One of `Failures` in trouble."""
+        """Says that the holder lives; False where another has the name by now. One of `failures()` in trouble."""
         name, boot, _, _ = self._row
         if self._connection is None:
             self._connection = Connection(self._url)
         try:
             statement = f"UPDATE gateways SET beat = {_NOW} WHERE name = ? AND boot = ? RETURNING name"  # noqa: S608
             return bool(self._connection.rows(statement, (name, boot)))
-        except Failures:
+        except failures():
             broken, self._connection = self._connection, None
-            with contextlib.suppress(*Failures):
+            with contextlib.suppress(*failures()):
                 broken.close()
             raise
 
     def release(self) -> None:
         """Gives the name back; quiet where the database is away: it lapses then."""
         name, boot, _, _ = self._row
-        with contextlib.suppress(*Failures):
+        with contextlib.suppress(*failures()):
             if self._connection is None:
                 self._connection = Connection(self._url)
             self._connection.run("DELETE FROM gateways WHERE name = ? AND boot = ?", (name, boot))
@@ -85,7 +85,7 @@ class Lease:
                 if not await asyncio.to_thread(self.beat):
                     lost()
                     return
-            except Failures:  # the database is away: nothing is exchanged meanwhile, and nobody takes the name
+            except failures():  # the database is away: nothing is exchanged meanwhile, and nobody takes the name
                 continue
             finally:
                 silent.cancel()

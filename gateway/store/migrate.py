@@ -68,6 +68,8 @@ def upgrade(url: str) -> None:
     A table that serving gateways use is waited for only so long, and asked for again: they would queue behind the
     waiting migration. The database's failure where that comes to nothing.
     """
+    if standing(url) != "behind":
+        return
     from alembic import command
     from alembic.runtime.migration import MigrationContext
     from sqlalchemy import text
@@ -114,7 +116,7 @@ def newest() -> str | None:
 
 
 def revision_of(url: str) -> str | None:
-    """The migration that a database has; None where it has none of our tables. One of `Failures` in trouble."""
+    """The migration that a database has; None where it has none of our tables. One of `failures()` in trouble."""
     with closing(Connection(url)) as connection:
         there = {
             "sqlite": "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'",

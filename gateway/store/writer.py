@@ -19,7 +19,7 @@ from typing import NamedTuple
 from gateway.errors import LogUnavailable, Moved
 from gateway.store.batch import Request, load, take, write
 from gateway.store.changes import AlreadyClosed, AlreadyUsed, Appended, Change, Draft, NotWithheld, Outdated, QuotaSpent
-from gateway.store.connection import SILENT_SECONDS, Connection, Failures
+from gateway.store.connection import SILENT_SECONDS, Connection, failures
 
 LARGEST_BATCH = 256
 IDLE_SECONDS = 0.05
@@ -205,7 +205,7 @@ class Writer:
 def _drop(connection: Connection | None) -> None:
     """Lets go of a connection that failed; one that is broken may fail in that too."""
     if connection is not None:
-        with contextlib.suppress(*Failures):
+        with contextlib.suppress(*failures()):
             connection.rollback()
             connection.close()
 
