@@ -1,17 +1,16 @@
-"""What the gateway holds: its database, the log and who witnesses it, the sources' secrets."""
+"""What the gateway holds: its database, the log and who witnesses it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
 from gateway.backup.witnessed import WitnessSilent, ask_witness
-from gateway.catalogue import SecretMissing, lacking, machine_secrets, services_of
 from gateway.doctor.findings import Finding, guarded, ok
+from gateway.doctor.registered import look_at_registers
 from gateway.exchangelog.checkpoints import latest_in
 from gateway.exchangelog.condition import condition_of
 from gateway.exchangelog.entry import BrokenEntry, open_entry
@@ -19,8 +18,6 @@ from gateway.exchangelog.tree import LogDamaged, Tree
 from gateway.exchangelog.vault import UnknownMaster, Vault
 from gateway.exchangelog.witnesses import Witness
 from gateway.keys import KeyFileError, Keys
-from gateway.policy import PolicySet, misfits
-from gateway.registers import Registers, read_rows
 from gateway.settings import Settings
 from gateway.store import AlreadyInUse, Connection, Store
 from gateway.store.connection import failures, sqlite_file
@@ -53,7 +50,7 @@ def look_at_holdings(settings: Settings) -> Iterator[Finding]:
             yield from guarded("server", lambda: _server(connection))
             yield from guarded("log", lambda: _log(connection, settings, keys))
             yield from guarded("projection", lambda: _projection(connection))
-            yield from guarded("secrets", lambda: _secrets(connection, settings))
+            yield from guarded("registers", lambda: look_at_registers(connection, settings))
             yield from guarded("witnesses", lambda: _witnesses(connection, settings, keys))
     finally:
         connection.close()
@@ -245,90 +242,6 @@ def _projection(connection: Connection) -> Iterator[Finding]:
         "รอให้เกตเวย์ที่ทำงานอยู่ตามทัน",
         "a gateway that serves catches up by itself",
     )
-
-
-def _secrets(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    rows, revision = read_rows(connection, 0)
-    registers = Registers().with_rows(rows, revision)
-    if registers.record("policies", "active") is None:
-        yield Finding(
-            "registers",
-            "wrong",
-            "ไม่มีชุดกฎ",
-            "there is no policy set: the gateway was never initialised, or half so",
-            "`linkage init`",
-            "`linkage init`",
-        )
-    else:
-        yield from _policies(registers)
-    yield from _connectors(registers)
-    resolve, looked_at = machine_secrets(settings.secrets), 0
-    for agency, record in sorted(registers.records["connector"].items()):
-        for reference in sorted(_references(record.get("registration"))):
-            looked_at += 1
-            yield from _resolved(resolve, agency, reference)
-    yield ok("secrets", f"ตรวจความลับของตัวเชื่อมต่อ {looked_at} รายการ", f"{looked_at} connectors' secrets looked for")
-
-
-def _policies(registers: Registers) -> Iterator[Finding]:
-    """Whether the rules in force can judge what this version asks."""
-    rules = misfits(PolicySet.from_json((registers.record("policies", "active") or {})["document"]))
-    if not rules:
-        yield ok("policies", "กติกาที่ใช้อยู่ใช้กับรุ่นนี้ได้", "the policy set in force fits this version")
-        return
-    which = ", ".join(rules)
-    yield Finding(
-        "policies",
-        "wrong",
-        f"กติกาที่ใช้อยู่ไม่ผ่านการตรวจกับสคีมาของรุ่นนี้: {which}",
-        f"the policy set in force does not validate against this version's schema: {which}",
-        "`linkage policy propose policies` แล้วให้ผู้ดูแลระบบอีกคนอนุมัติ (`linkage policy approve`)",
-        "`linkage policy propose policies`, and another administrator's `linkage policy approve`",
-    )
-
-
-def _connectors(registers: Registers) -> Iterator[Finding]:
-    """Whether the packages of `python` connectors are here, as they were approved."""
-    approved = [record["registration"] for record in registers.records["connector"].values() if record["registration"]]
-    wrong = False
-    for service, en, th in lacking(each for registration in approved for each in services_of(registration)):
-        wrong = True
-        yield Finding(
-            "connectors",
-            "wrong",
-            f"{service}: {th}",
-            f"{service}: {en}",
-            "นำแพ็กเกจที่อนุมัติแล้วกลับมา หรือลงทะเบียนและอนุมัติใหม่",
-            "bring back the package that was approved, or register and approve anew what is there",
-        )
-    if not wrong:
-        yield ok("connectors", "ตัวเชื่อมต่อเปิดได้ตามที่อนุมัติ", "connectors are here as they were approved")
-
-
-def _references(node: Any) -> set[str]:
-    """Every secret reference in a registration: `{env: NAME}` or `{file: PATH}`."""
-    if isinstance(node, dict):
-        if len(node) == 1:
-            ((where, name),) = node.items()
-            if where in ("env", "file") and isinstance(name, str):
-                return {f"{where}:{name}"}
-        return set().union(*(_references(each) for each in node.values())) if node else set()
-    return set().union(*(_references(each) for each in node)) if isinstance(node, list) and node else set()
-
-
-def _resolved(resolve: Callable[[str], str], agency: str, reference: str) -> Iterator[Finding]:
-    try:
-        resolve(reference)
-    except SecretMissing:
-        yield Finding(
-            "secrets",
-            "wrong",
-            f"ตัวเชื่อมต่อของ {agency} ไม่มีความลับ {reference}",
-            f"the connector of {agency} lacks its secret {reference}",
-            "ตั้งตัวแปรสภาพแวดล้อม หรือวางไฟล์ใต้ LINKAGE_SECRETS_DIR ของเกตเวย์",
-            "set the environment variable for the gateway (and for this command), or put the file below "
-            "LINKAGE_SECRETS_DIR",
-        )
 
 
 def _witnesses(connection: Connection, settings: Settings, keys: Keys) -> Iterator[Finding]:

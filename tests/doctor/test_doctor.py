@@ -264,3 +264,27 @@ def test_a_connectors_package_that_is_not_as_it_was_approved(state: Path) -> Non
             "UPDATE registers SET body = ? WHERE kind = 'connector' AND id = 'nhso'", (json.dumps(record),)
         )
     wrong("connectors", "nhso.coverage.v1: /connector/settings/connector: no installed package")
+
+
+def test_text_that_a_terminal_would_obey_is_told_and_never_printed(state: Path) -> None:
+    """As a registration may hold that was made before such text was refused, or that someone wrote into the table."""
+    hostile = "\x1b[2J\x9b31m\u202e\x07"
+    with sqlite3.connect(state / "linkage.db") as connection:
+        rows = connection.execute("SELECT id, body FROM registers WHERE kind = 'connector'").fetchall()
+        held = {name: json.loads(body) for name, body in rows}
+        body = held["nhso"]["registration"]
+        body["title"]["en"] += hostile
+        body["services"][0]["metadata"][hostile] = {"env": f"SOURCE_{hostile}"}
+        connection.execute(
+            "UPDATE registers SET id = ?, body = ? WHERE kind = 'connector' AND id = 'nhso'",
+            (f"nhso{hostile}", json.dumps(held["nhso"])),
+        )
+    wrong("connectors", f"the registration of nhso{hostile} does not fit this version: /services/0/metadata: ")
+    wrong("secrets", f"lacks its secret env:SOURCE_{hostile}")
+    # One agency's own fault keeps nothing else from being looked at.
+    assert {finding["check"] for finding in examined()[1] if finding["state"] == "ok"} >= {"policies", "secrets"}
+    for options in ((), ("--json",)):
+        ran = run_linkage("doctor", *options)
+        assert (ran.code, ran.err) == (1, "")
+        assert not set(ran.out) & set(hostile.replace("[2J", "").replace("31m", ""))
+    assert "nhso<U+001B>[2J<U+009B>31m<U+202E><U+0007>" in run_linkage("doctor").out
