@@ -26,7 +26,8 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""What terminals obey, and what turns the direction of writing: an approver reads what was proposed, in its order."""
 LAST_YEAR = 2299
 """A later year is a Buddhist-era one, written where the common era is meant."""
 
@@ -43,7 +44,7 @@ def plain(value: str) -> str:
     if writes_citizen_id(value):
         raise ValueError("must not hold a citizen ID")
     if _CONTROL.search(value):
-        raise ValueError("must not hold control characters")
+        raise ValueError("must not hold control characters, or any that turn the direction of writing")
     return value
 
 

@@ -71,6 +71,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("agency.add", {"id": "city", "title": title("x" * 2001)}, "title.th"),
     ("agency.add", {"id": "city", "title": title("a\0b")}, "title.th"),
     ("agency.add", {"id": "city", "title": title("a\x1b[31mb")}, "title.th"),
+    ("agency.add", {"id": "city", "title": title("a\u202eb")}, "title.th"),
+    ("agency.add", {"id": "city", "title": title("a\u2067b\u2069")}, "title.th"),
     ("agency.add", {"id": "city", "title": title("x"), "contact": f"ask {SOMEONE}"}, "contact"),
     ("agency.add", {"id": "city", "title": title("x"), "contact": 7731}, "contact"),
     ("agency.suspend", {"id": "city", "reason": f"of {SPACED}."}, "reason"),
