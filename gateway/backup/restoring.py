@@ -1,12 +1,13 @@
 """Bringing a backup back into an empty database, and proving its log before it counts.
 
-    1 read     the manifest, and that the rows are the ones it tells of
+    1 read     the manifest, and that the rows and the archive's files are the ones it tells of
     2 fit      the key files are those of the log that was backed up
     3 fill     an empty database, in one transaction
-    4 prove    every entry, tile and checkpoint, the manifest's size and root, and every checkpoint that was seen:
-               one of another root is a fork, one of a larger log means that entries are lost
+    4 prove    every entry, archived or not, tile and checkpoint, the manifest's size and root, and every checkpoint
+               that was seen: one of another root is a fork, one of a larger log means that entries are lost
     5 close    where the log gets another name: an entry says what log it goes on from, and what of it is lost
-    6 commit
+    6 place    the archive's files where the settings say, and prove it there
+    7 commit
 
 A log that lost entries never goes on under its own name: what it would sign next, somebody has seen otherwise. Under
 another name (`LINKAGE_LOG_ORIGIN`) it begins with what is left, and says so itself.
@@ -21,12 +22,13 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 
+from gateway.backup.archived import archive_to_prove, place_archive, renamed
 from gateway.backup.manifest import TABLES, BadBackup, Manifest
 from gateway.backup.rows import read_rows, tables
 from gateway.backup.taking import pseudonym_checks, read_backup
 from gateway.backup.witnessed import Seen, largest
 from gateway.exchangelog import ExchangeLog
-from gateway.exchangelog.checkpoints import sign_checkpoint
+from gateway.exchangelog.checkpoints import Signed, sign_checkpoint
 from gateway.exchangelog.tree import Tree
 from gateway.exchangelog.vault import UnknownMaster, Vault, month_of
 from gateway.keys import Keys
@@ -86,12 +88,13 @@ def log_key(manifest: Manifest, keys: Keys) -> VerifierKey:
 
 
 def restore(settings: Settings, folder: Path, seen: Sequence[Seen], *, reason: str = "") -> Restored:
-    """Fills the settings' database from a backup, or leaves it as empty as it was.
+    """Fills the settings' database, and the folder of its archive, from a backup, or leaves the database empty.
 
     `seen`: verified checkpoints of the log as it was before. `reason`: why the log goes on under another name. Raises
     BadBackup, NotEmpty, NotProved, Behind, AlreadyInUse, KeyFileError, a database's failure.
     """
     manifest = read_backup(folder)  # 1
+    archive = archive_to_prove(folder, manifest, settings.log_archive)
     keys = Keys.load(settings.keys)
     old = log_key(manifest, keys)  # 2
     if manifest.migration != newest():
@@ -107,9 +110,12 @@ def restore(settings: Settings, folder: Path, seen: Sequence[Seen], *, reason: s
         try:
             connection.begin()
             _fill(connection, folder)  # 3
-            report = _proved(connection, manifest, old, keys, seen, settings.log_archive)  # 4
-            new, lost = _continued(connection, settings, manifest, keys, store, largest(seen), reason)  # 5
-            connection.commit()  # 6
+            report = _proved(connection, manifest, old, keys, seen, archive)  # 4
+            new, lost, signed = _continued(connection, settings, manifest, keys, store, largest(seen), reason)  # 5
+            if settings.log_archive is not None:  # 6
+                place_archive(folder, manifest, settings.log_archive, connection, old)
+            with renamed(connection, settings.log_archive, signed):
+                connection.commit()  # 7
         except BaseException:
             connection.rollback()
             raise
@@ -173,14 +179,17 @@ def _continued(
     store: Store,
     seen: Seen | None,
     why: str,
-) -> tuple[VerifierKey, int]:
-    """Step 5: the key under which the log goes on, and how many entries are lost. Behind where it may not."""
+) -> tuple[VerifierKey, int, Signed | None]:
+    """Step 5: the key under which the log goes on, how many entries are lost, and the first checkpoint of another name.
+
+    Behind where it may not go on.
+    """
     signer = Signer(settings.origin, keys.log_key())
     lost = max(0, seen.checkpoint.size - manifest.size) if seen is not None else 0
     if signer.name == manifest.origin:
         if lost and seen is not None:
             raise Behind(manifest.size, seen.checkpoint.size - 1, seen)
-        return signer.verifier, 0
+        return signer.verifier, 0, None
     moment, vault = now(), Vault(keys.master)
     if vault.open(connection, month_of(moment)) is None:
         _append(connection, Request([], [vault.fresh(month_of(moment))], {}))
@@ -204,7 +213,7 @@ def _continued(
     size = manifest.size + 1
     signed = sign_checkpoint(signer, size, tree_root(size, Tree(connection).subtree))
     _append(connection, Request([], [PutCheckpoint(size, signed.root, signed.note, int(time.time()))], {}))
-    return signer.verifier, lost
+    return signer.verifier, lost, signed
 
 
 def _append(connection: Connection, request: Request) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway import __version__
+from gateway.backup.archived import take_archive
 from gateway.backup.manifest import FORMAT, MANIFEST, TABLES, BadBackup, Manifest
 from gateway.backup.rows import digest_of, write_rows
 from gateway.exchangelog.checkpoints import latest_in
@@ -18,14 +19,18 @@ from gateway.tlog.merkle import tree_root
 from gateway.tlog.note import Signer
 
 
-def take_backup(settings: Settings, folder: Path) -> Manifest:
-    """Writes a backup into `folder`, which is new or empty. BadBackup, OSError, KeyFileError, a database's failure."""
+def take_backup(settings: Settings, folder: Path, *, archive_apart: bool = False) -> Manifest:
+    """Writes a backup into `folder`, which is new or empty. BadBackup, OSError, KeyFileError, a database's failure.
+
+    `archive_apart`: of the log's archive, the files' digests alone.
+    """
     keys = Keys.load(settings.keys)
     if revision_of(settings.database) != newest():
         raise BadBackup("the database is of another version than this program, or was never set up")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(folder.iterdir()):
         raise BadBackup(f"{folder} is not empty")
+    key = Signer(settings.origin, keys.log_key()).verifier
     connection = Connection(settings.database, read_only=True)
     try:
         with connection.one_state():
@@ -33,6 +38,7 @@ def take_backup(settings: Settings, folder: Path) -> Manifest:
             root = tree_root(size, Tree(connection).subtree)
             checkpoint = _newest_checkpoint(connection)
             counts, digest = write_rows(connection, folder / TABLES)
+            archive = take_archive(connection, settings.log_archive, folder, key, apart=archive_apart)
     finally:
         connection.close()
     manifest = Manifest(
@@ -42,13 +48,14 @@ def take_backup(settings: Settings, folder: Path) -> Manifest:
         migration=newest() or "",
         database=connection.dialect,
         origin=settings.origin,
-        vkey=str(Signer(settings.origin, keys.log_key()).verifier),
+        vkey=str(key),
         size=size,
         root=root.hex(),
         checkpoint=checkpoint,
         pseudonym_check=pseudonym_check(keys),
         rows=counts,
         sha256=digest,
+        archive=archive,
     )
     manifest.write(folder)
     return manifest

@@ -28,21 +28,38 @@ LONGEST_REASON = 500
 def backup(
     screen: Screen,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")],
+    archive_apart: Annotated[
+        bool,
+        typer.Option("--archive-apart", help="Of LINKAGE_LOG_ARCHIVE, digests only: its files are backed up apart."),
+    ] = False,
     state_dir: StateDir = None,
 ) -> None:
-    """สำรองฐานข้อมูล ไม่รวมกุญแจ / Backs the database up while the gateway serves. No key is in it: keep those apart."""
+    """สำรองฐานข้อมูลและบันทึกส่วนเก่า ไม่รวมกุญแจ / Backs up the database and the log's archive while the gateway serves.
+
+    No key is in it: keep those apart.
+    """
     from gateway.backup.manifest import BadBackup
     from gateway.backup.taking import take_backup
 
     settings = read_settings(state_dir=state_dir)
     try:
-        manifest = take_backup(settings, folder)
+        manifest = take_backup(settings, folder, archive_apart=archive_apart)
     except BadBackup as bad:
         raise Refused("สำรองข้อมูลไม่ได้", f"no backup was made: {bad}") from None
 
     def render() -> None:
         screen.say(f"สำรองไว้ที่ {folder} แล้ว", f"backed up into {folder}")
         screen.line(f"{manifest.origin}: {manifest.size} รายการ / entries, {manifest.made_at}")
+        if manifest.archive is not None and manifest.archive.held:
+            screen.line(
+                f"archive: {manifest.archive.entries} รายการ / entries, "
+                f"{manifest.archive.files} ไฟล์ / files, {manifest.archive.bytes} ไบต์ / bytes"
+            )
+        elif manifest.archive is not None:
+            screen.say(
+                f"ไฟล์ใน {settings.log_archive} ไม่ได้อยู่ในนี้ มีเพียงค่าแฮชไว้ตรวจสอบ ให้สำรองโฟลเดอร์นั้นแยกไว้",
+                f"the files of {settings.log_archive} are not in it, only their digests: back that folder up apart",
+            )
         screen.say(
             f"กุญแจใน {settings.keys} ไม่ได้อยู่ในนี้ ให้สำรองแยกไว้ที่อื่น",
             f"the keys in {settings.keys} are not in it: keep a copy of them elsewhere",

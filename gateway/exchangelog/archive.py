@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import struct
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,18 @@ class Archive:
 
 def sealed_path(folder: Path, number: int) -> Path:
     """The file of a bundle's sealed contents."""
-    return folder / Tile(None, number).path.replace("tile/entries/", "sealed/")
+    return folder / _sealed(Tile(None, number).path)
+
+
+def _sealed(bundle: str) -> str:
+    return bundle.replace("tile/entries/", "sealed/")
+
+
+def files_of(entries: int) -> Iterator[str]:
+    """The paths, within its folder, of all the files that an archive of so many entries has beside its manifest."""
+    for number in range(entries // WIDTH):
+        bundle = Tile(None, number).path
+        yield from (bundle, Tile(0, number).path, _sealed(bundle))
 
 
 def read_sealed(folder: Path, number: int) -> list[bytes]:

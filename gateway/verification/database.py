@@ -70,12 +70,12 @@ def verify_state(
     """The same of what a transaction that is already open sees: a restored log, before it counts."""
     report = Report()
     if archive is not None:
-        _check_archive(connection, key, archive, report)
+        check_archive(connection, key, archive, report)
     _walk(connection, key, Vault(master, archive) if master is not None else None, seen, report)
     return report
 
 
-def _check_archive(connection: Connection, key: VerifierKey, folder: Path, report: Report) -> None:
+def check_archive(connection: Connection, key: VerifierKey, folder: Path, report: Report) -> None:
     """That the archive's entries and tiles are the log's beginning, by its own checkpoint and by the database."""
     try:
         manifest = Manifest.read(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -174,6 +175,43 @@ def test_the_drill(gateway: RunningGateway, witness: Witness, tmp_path: Path, mo
     on_record(gateway, early, further)
 
 
+@pytest.mark.usefixtures("at_its_machine")
+def test_the_drill_with_an_archive(
+    gateway: RunningGateway, witness: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine is lost with its archive; a fresh one has the backup and the keys, and serves what was archived."""
+    archive = gateway.state / "gateway" / "archive"
+    gateway.extra["LINKAGE_LOG_ARCHIVE"] = str(archive)
+    monkeypatch.setenv("LINKAGE_LOG_ARCHIVE", str(archive))
+    first = ask(gateway, **QUESTION)
+    while len(entries_since(gateway, 0)) < 300:
+        assert isinstance(ask(gateway, **QUESTION), Answer)
+    settled(gateway, witness)
+    before = entries_since(gateway, 0)[:256]
+    gateway.stop()
+    ran = run_linkage("log", "archive", archive, "--through", "2099-12", "--json")
+    assert (ran.code, ran.json["entries"]) == (0, 256), ran.err
+    gateway.start()
+    assert isinstance(ask(gateway, **QUESTION), Answer)
+    settled(gateway, witness)
+    held = backed_up(tmp_path / "backup")["archive"]
+    assert (held["entries"], held["held"]) == (256, True)
+    no_key_is_in(tmp_path / "backup", gateway)
+
+    gateway.kill()
+    lose(gateway)
+    shutil.rmtree(archive)
+    ran = run_linkage("restore", tmp_path / "backup", "--json")
+    assert ran.code == 0, ran.err
+    gateway.start()
+    assert entries_since(gateway, 0)[:256] == before
+    with gateway.as_("auditor") as auditor:
+        shown = auditor.audited(first.exchange_id)["contents"]
+    assert [entry["public"]["kind"] for entry in shown] == ["exchange.decided", "exchange.released"]
+    assert max(entry["index"] for entry in shown) < 256
+    assert run_linkage("log", "verify", "--json").json["counts"]["archived entries"] == 256
+
+
 def on_record(gateway: RunningGateway, early: dict[str, Any], further: int) -> None:
     """The first entry under the new name tells of the old log, as documented."""
     entry = entries_since(gateway, early["size"])[0]
@@ -191,8 +229,10 @@ def no_key_is_in(folder: Path, gateway: RunningGateway) -> None:
     """Neither a raw key nor a private number of any key file, as it is, in base64 or in hex; packed or unpacked."""
     import gzip
 
-    written = (folder / "manifest.json").read_bytes() + gzip.decompress((folder / "tables.jsonl.gz").read_bytes())
-    assert sorted(file.name for file in folder.iterdir()) == ["manifest.json", "tables.jsonl.gz"]
+    written = gzip.decompress((folder / "tables.jsonl.gz").read_bytes())
+    names = {"manifest.json", "tables.jsonl.gz"}
+    assert {file.name for file in folder.iterdir()} in (names, names | {"archive.sha256", "archive"})
+    written += b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
     secrets: list[bytes] = []
     for file in [*(gateway.state / "gateway" / "keys").iterdir(), *gateway.keys.iterdir()]:
         if file.suffix == ".jwk":
