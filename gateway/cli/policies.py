@@ -37,7 +37,10 @@ _OTHERWISE = (
 @app.command("check")
 @local
 def check_folder(screen: Screen, folder: Folder = None) -> None:
-    """ตรวจกติกาและตัวอย่าง / Checks the rules: types, ids, texts, examples, and rules that no example reaches."""
+    """ตรวจกติกาและตัวอย่าง / Checks the rules: types, ids, texts, examples, rules that no example reaches.
+
+    A set that is made for other facts than this version states is refused, as a gateway of this version refuses it.
+    """
     policies = _sound(folder or shipped())
     found = {"digest": policies.digest, "policies": len(policies.policies), "files": len(policies.files)}
 

@@ -9,6 +9,7 @@ import cedarpy
 
 from gateway.errors import MalformedRequest
 from gateway.policy.examples import Example, read_examples
+from gateway.policy.fitting import misfits
 from gateway.policy.judge import Judge
 from gateway.policy.policyset import PolicySet, Problem, parse, read_folder
 from gateway.policy.request import Requests, asked_of
@@ -17,7 +18,8 @@ from gateway.policy.request import Requests, asked_of
 def check(folder: Path) -> list[Problem]:
     """Every problem of the folder's policies and examples: empty if there is none.
 
-    Rules: Cedar's own validation against the schema, unique ids, every annotation that a refusal shows.
+    Rules: Cedar's own validation against the schema, unique ids, every annotation that a refusal shows; and that
+    the set is for the facts which this version states, without which no example can tell anything.
     Examples: each is decided as its folder's name says, by exactly the policies and reasons that it names.
     Coverage: each rule that refuses has an example that it refuses, made from one that is permitted; each
     rule that permits has an example that it permits, and a refused one that it would not.
@@ -32,9 +34,30 @@ def check(folder: Path) -> list[Problem]:
     if problems:
         return problems
     policies = PolicySet.of(schema, files)
+    if other := misfits(policies):
+        return [_misfit(what) for what in other]
     examples, unread = read_examples(folder)
     misjudged = [problem for _, problem in try_examples(policies, examples) if problem is not None]
     return [*unread, *misjudged, *_without_example(policies, examples)]
+
+
+def _misfit(what: str) -> Problem:
+    """What `misfits` names: a rule, or the schema."""
+    if what == "schema":
+        return Problem(
+            "schema.cedarschema",
+            "",
+            "it is for another version of the gateway: the facts that this one states do not fit it. Begin with "
+            "the schema that this version came with",
+            "สคีมานี้เป็นของเกตเวย์รุ่นอื่น ข้อเท็จจริงที่รุ่นนี้ระบุใช้กับสคีมานี้ไม่ได้ ให้เริ่มจากสคีมาที่มากับรุ่นนี้",
+        )
+    return Problem(
+        "",
+        what,
+        "it is for another version of the gateway: it names a fact that this one does not state so, and every question "
+        "that it is about would be refused",
+        "กติกานี้เป็นของเกตเวย์รุ่นอื่น อ้างข้อเท็จจริงที่รุ่นนี้ไม่ได้ระบุเช่นนั้น คำถามทุกข้อที่กติกานี้เกี่ยวข้องจะถูกปฏิเสธ",
+    )
 
 
 def try_examples(policies: PolicySet, examples: Iterable[Example]) -> list[tuple[Example, Problem | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gateway.policy import PolicySet, misfits
 from gateway.settings import Settings
 from gateway.store import Store
 from tests.cli.conftest import run_linkage
+from tests.harness import ROOT
 
 
 def older(policies: PolicySet) -> PolicySet:
@@ -40,6 +42,34 @@ def test_a_schema_that_lacks_what_the_registers_say_does_not_fit(policies: Polic
     files = {name: text for name, text in policies.files.items() if "principal.cross_border" not in text}
     assert len(files) < len(policies.files)
     assert misfits(PolicySet.of(schema, files)) == ["schema"]
+
+
+def written(folder: Path, policies: PolicySet) -> Path:
+    """The set with this version's examples, as a folder that somebody keeps."""
+    shutil.copytree(ROOT / "policies" / "examples", folder / "examples")
+    for name, text in {**policies.files, "schema.cedarschema": policies.schema}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_checking_a_folder_says_so_first_and_in_both_languages(policies: PolicySet, tmp_path: Path) -> None:
+    ran = run_linkage("policy", "check", written(tmp_path / "same", policies))
+    assert ran.code == 0, ran.err
+    ran = run_linkage("policy", "check", written(tmp_path / "older", older(policies)))
+    assert ran.code == 1
+    lines = ran.err.splitlines()
+    (told,) = [line for line in lines if "consent-not-yet-begun" in line]
+    assert "เกตเวย์รุ่นอื่น" in told
+    assert "another version of the gateway" in told
+    assert "examples/" not in ran.err  # that each of them fails tells nobody why
+    assert "judgement failed" not in ran.err
+    schema = policies.schema.replace("  cross_border: Bool,\n", "", 1)
+    files = {name: text for name, text in policies.files.items() if "principal.cross_border" not in text}
+    ran = run_linkage("policy", "check", written(tmp_path / "lacking", PolicySet.of(schema, files)), "--json")
+    assert ran.code == 1
+    (told,) = json.loads(ran.err)["error"]["details"]
+    assert told.startswith("schema.cedarschema: สคีมานี้เป็นของเกตเวย์รุ่นอื่น")
+    assert "another version of the gateway" in told
 
 
 def test_a_gateway_says_so_at_its_start_and_doctor_says_how_to_mend_it(
