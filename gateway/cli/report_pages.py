@@ -24,6 +24,10 @@ BASES = {
     "24(5)": "ประโยชน์โดยชอบด้วยกฎหมาย (มาตรา 24(5))",
     "24(6)": "หน้าที่ตามกฎหมาย (มาตรา 24(6))",
 }
+RELEASES = {
+    "pdpa_exemption": "ข้อยกเว้นตามมาตรา 4",
+    "secrecy_release": "อนุญาตตามระเบียบว่าด้วยการรักษาความลับของทางราชการ",
+}
 RIGHTS = {"access": "ขอเข้าถึง", "correction": "ขอแก้ไข", "objection": "คัดค้าน", "erasure": "ขอให้ลบ"}
 Json = Mapping[str, Any]
 
@@ -38,10 +42,11 @@ def _span(body: Json) -> str:
 
 
 def _authorities(one: Json) -> str:
-    """The law that it was asked by, and that by which the person was not told of it."""
+    """The law that it was asked by, what it stood on beside that, and by which the person was not told of it."""
     held = one.get("withheld")
-    later = f"<br>เคยไม่เปิดเผยต่อท่านตาม {text(held['authority']['th'])}" if held else ""
-    return f"{text(one['authority']['th'])}{later}"
+    more = [f"{title} {text(one[name])}" for name, title in RELEASES.items() if one.get(name)]
+    later = [f"เคยไม่เปิดเผยต่อท่านตาม {text(held['authority']['th'])}"] if held else []
+    return "<br>".join([text(one["authority"]["th"]), *more, *later])
 
 
 def subject_page(body: Json) -> str:

@@ -27,6 +27,8 @@ OPENERS = ("exchange.decided", "exchange.refused")
 """The kinds of entry that an exchange begins with."""
 LINE = ("consumer", "client", "officer", "source", "service", "purpose", "agreement")
 """What makes a line: who asked whom for what, on which agreement."""
+BESIDE = ("pdpa_exemption", "secrecy_release", "withheld")
+"""What an entry names beside its lawful basis, where there is one only."""
 TABLES = (
     *("exchanges", "exchange_reasons", "exchange_lines", "exchange_hours", "exchange_days", "exchange_times"),
     "counted_beside",
@@ -238,7 +240,7 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
             "released": [],
             "reasons": content["reasons"],
             "fault": None,
-            **({"withheld": legal["withheld"]} if "withheld" in legal else {}),
+            **{name: legal[name] for name in BESIDE if name in legal},
             "entries": [_reference(entry, public["kind"])],
         },
     }

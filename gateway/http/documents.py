@@ -203,6 +203,8 @@ class ExchangeBody(Document):
     released: list[str]
     reasons: list[str]
     fault: str | None
+    pdpa_exemption: str | None = None
+    secrecy_release: str | None = None
     withheld: WithheldBody | None = None
     entries: list[EntryReference]
 

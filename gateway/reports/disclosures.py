@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.model import Service
 from gateway.registers import Registers
-from gateway.reports.titles import Json, authority_of, fields_titled, service_titled, term_of, titled
+from gateway.reports.titles import Json, authority_of, fields_titled, releases_of, service_titled, term_of, titled
 
 
 def disclosure(exchange: Mapping[str, Any], registers: Registers, services: Mapping[str, Service]) -> Json:
@@ -23,6 +23,7 @@ def disclosure(exchange: Mapping[str, Any], registers: Registers, services: Mapp
         "purpose": titled(registers, "purpose", exchange["purpose"]),
         "authority": authority_of(registers, exchange),
         "lawful_basis": exchange["lawful_basis"],
+        **releases_of(exchange),
         "oia_ground": term["oia_ground"] if term else None,
         "agreement": exchange["agreement"],
         "case_reference": exchange["case_reference"],

@@ -18,6 +18,10 @@ _OUTCOMES = {
     "withheld": "อนุญาต แต่สิทธิสิ้นสุดก่อนส่ง ไม่มีข้อมูลออกไป",
     "interrupted": "อนุญาต แต่ระบบหยุดกลางคัน ไม่มีข้อมูลออกไป",
 }
+_RELEASES = {
+    "pdpa_exemption": "ข้อยกเว้นตามมาตรา 4 แห่งพระราชบัญญัติคุ้มครองข้อมูลส่วนบุคคล",
+    "secrecy_release": "การอนุญาตตามระเบียบว่าด้วยการรักษาความลับของทางราชการ",
+}
 _ACTS = {
     "found": "ตั้งต้นทะเบียนและกุญแจของผู้ดูแลคนแรก",
     "agency.add": "ขึ้นทะเบียนหน่วยงาน",
@@ -97,6 +101,7 @@ def _exchange(shown: list[dict[str, Any]], acts: list[dict[str, Any]]) -> str:
             ("เลขที่เรื่อง", text(legal["case_reference"])),
             ("ฐานตามกฎหมาย", text(legal["lawful_basis"])),
             ("อำนาจตามกฎหมาย", text(legal["authority"])),
+            *((title, text(legal[name])) for name, title in _RELEASES.items() if name in legal),
             ("ความยินยอม", text(legal["consent"])),
             ("ข้อมูลที่ขอ", lines(legal["asked"]) if legal["asked"] else "ตามข้อตกลง"),
             ("ข้อมูลที่อนุญาต", lines(legal["granted"])),

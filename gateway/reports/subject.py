@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.model import Service
 from gateway.registers import Registers
-from gateway.reports.titles import Json, authority_of, fields_titled, service_titled, titled
+from gateway.reports.titles import Json, authority_of, fields_titled, releases_of, service_titled, titled
 
 
 def access(exchange: Mapping[str, Any], registers: Registers, services: Mapping[str, Service]) -> Json:
@@ -27,6 +27,7 @@ def access(exchange: Mapping[str, Any], registers: Registers, services: Mapping[
         "purpose": titled(registers, "purpose", exchange["purpose"]),
         "authority": authority_of(registers, exchange),
         "lawful_basis": exchange["lawful_basis"],
+        **releases_of(exchange),
         "agreement": exchange["agreement"],
         "case_reference": exchange["case_reference"],
         "fields": fields_titled(services, exchange["service"], exchange["released"]),

@@ -46,6 +46,11 @@ def term_of(registers: Registers, agreement: str | None, term: str | None) -> Js
     return next((own for own in (record or {}).get("terms", ()) if own["id"] == term), None)
 
 
+def releases_of(exchange: Mapping[str, Any]) -> Json:
+    """What a use stood on beside its basis, as its entry says: an exemption from the PDPA, a release of a secret."""
+    return {name: exchange.get(name) for name in ("pdpa_exemption", "secrecy_release")}
+
+
 def authority_of(registers: Registers, exchange: Mapping[str, Any]) -> Json:
     """The law that an exchange rested on: its term's, or its purpose's where the term has gone since."""
     term = term_of(registers, exchange["agreement"], exchange["term"])

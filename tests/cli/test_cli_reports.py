@@ -327,3 +327,65 @@ def test_what_is_withheld_from_a_person_is_told_when_two_people_open_it(desk: De
     printed = tmp_path / "told.html"
     assert desk("dpo", "report", "subject", *REASON, "--out", printed, stdin=person).code == 0
     assert law["th"] in printed.read_text(encoding="utf-8")
+
+
+def test_an_exemption_and_a_secrecy_release_are_shown_wherever_the_use_is(desk: Desk, tmp_path: Path) -> None:
+    """As the entry names them, also once the term says something else; of a use without them, nothing."""
+    person, purpose = population.story_people()[4].citizen_id, "justice.warrant"
+    names = ["--title-th", "ตามหมาย", "--title-en", "Warrant", "--authority-th", "ก", "--authority-en", "a"]
+    assert desk("admin", "purpose", "add", purpose, *names).code == 0
+    form = {**agreement(PERSON, ["life_status"]), "id": "city-warrant"}
+    order = {"authority": "ศาล<แขวง>", "date": "2026-10-02"}
+    form["terms"][0] |= {
+        "purpose": purpose,
+        "pdpa_exemption": {**order, "clause": "4(5)", "reference": "17/2569"},
+        "secrecy_release": {**order, "order": "12/2569"},
+    }
+    exempt, release = "4(5) · 17/2569 · ศาล<แขวง> · 2026-10-02", "12/2569 · ศาล<แขวง> · 2026-10-02"
+    assert desk("owner-1", "agreement", "propose", desk.write("warrant.yaml", form)).code == 0
+    assert desk("owner-2", "agreement", "approve", "city-warrant", "--yes").code == 0
+    question = ["exchange", "--service", PERSON, "--purpose", purpose, "--json"]
+    exchange = desk("city-welfare", *question, stdin=person).json["exchange_id"]
+    assert desk.ask("--field", "life_status", stdin=person).code == 0
+    del form["terms"][0]["pdpa_exemption"]
+    form["terms"][0]["secrecy_release"] = {**order, "order": "99/2569"}
+    assert desk("owner-1", "agreement", "propose", desk.write("later.yaml", form)).code == 0
+    assert desk("owner-2", "agreement", "approve", "city-warrant", "--yes").code == 0
+
+    for ran, name in (
+        (desk("dpo", "report", "subject", *REASON, "--json", stdin=person), "accesses"),
+        (desk("owner-1", "report", "disclosures", "--agency", "dopa", "--limit", "2", "--json"), "disclosures"),
+    ):
+        assert ran.code == 0, ran.err
+        plain, exempted = ran.json[name]
+        assert (plain["pdpa_exemption"], plain["secrecy_release"]) == (None, None)
+        assert exempted["exchange_id"] == exchange
+        assert (exempted["pdpa_exemption"], exempted["secrecy_release"]) == (exempt, release)
+    for ran in (
+        desk("dpo", "report", "subject", *REASON, "--csv", stdin=person),
+        desk("owner-1", "report", "disclosures", "--agency", "dopa", "--limit", "2", "--csv"),
+    ):
+        found = [(row["pdpa_exemption"], row["secrecy_release"]) for row in rows(ran.out)]
+        assert found == [("", ""), (exempt, release)]
+    shown = desk("auditor", "log", "show", exchange, "--json").json
+    assert (shown["pdpa_exemption"], shown["secrecy_release"]) == (exempt, release)
+
+    printed, evidence, other = (tmp_path / name for name in ("report.html", "evidence.html", "plain.html"))
+    assert desk("dpo", "report", "subject", *REASON, "--out", printed, stdin=person).code == 0
+    for name, file in ((exchange, evidence), (plain_one(desk), other)):
+        ran = desk("auditor", "log", "export", "--exchange", name, *REASON, "--out", file)
+        assert ran.code == 0, ran.err
+    for file in (printed, evidence):
+        html = file.read_text(encoding="utf-8").partition("<script")[0]
+        for words in ("มาตรา 4", "รักษาความลับของทางราชการ", "17/2569", "12/2569", "ศาล&lt;แขวง&gt;"):
+            assert html.count(words) >= 1, (file, words)
+        assert "99/2569" not in html
+    html = other.read_text(encoding="utf-8")
+    assert "ข้อยกเว้นตามมาตรา 4" not in html
+    assert "รักษาความลับของทางราชการ" not in html
+
+
+def plain_one(desk: Desk) -> str:
+    """An exchange on the agreement without an exemption."""
+    ran = desk("auditor", "log", "search", "--outcome", "released", "--purpose", PURPOSE, "--limit", "1", "--json")
+    return str(ran.json["exchanges"][0]["exchange_id"])
