@@ -15,24 +15,8 @@ import typer
 
 from gateway.cli.connection import Remote, remote
 from gateway.cli.failures import Refused, WrongUse
-from gateway.cli.log import (
-    CSV,
-    Agreement,
-    CaseReference,
-    Citizen,
-    Client,
-    Consumer,
-    Officer,
-    Outcome,
-    Purpose,
-    ReasonCode,
-    Service,
-    Since,
-    Source,
-    Until,
-    Why,
-    criteria_of,
-)
+from gateway.cli.log import CSV
+from gateway.cli.log_criteria import Asked, Consumer, Since, Until, asking
 from gateway.cli.output import Screen, csv_lines
 from gateway.model import REFERENCE, holds_citizen_id
 
@@ -43,22 +27,10 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A new f
 
 
 @remote
+@asking
 def export(
     remote: Remote,
-    since: Since = None,
-    until: Until = None,
-    consumer: Consumer = None,
-    source: Source = None,
-    client: Client = None,
-    officer: Officer = None,
-    service: Service = None,
-    purpose: Purpose = None,
-    case_reference: CaseReference = None,
-    outcome: Outcome = None,
-    reason_code: ReasonCode = None,
-    agreement: Agreement = None,
-    citizen: Citizen = False,
-    reason: Why = None,
+    asked: Asked,
     as_csv: AsCsv = False,
     out: Out = None,
     exchange: Annotated[
@@ -68,30 +40,13 @@ def export(
 ) -> None:
     """ส่งออกทุกรายการที่ค้นพบ หรือหลักฐานของหนึ่งรายการ / All that fits (NDJSON, CSV), or one exchange's evidence."""
     if exchange is not None:
-        given = (since, until, consumer, source, client, officer, service, purpose, case_reference, outcome)
-        if any((*given, reason_code, agreement, citizen, as_csv)) or reason is None or out is None:
+        if as_csv or out is None or asked.reason is None or asked != Asked(reason=asked.reason):
             raise WrongUse(
                 "--exchange ใช้กับ --reason และ --out เท่านั้น", "--exchange goes with --reason and --out, and nothing else"
             )
-        _evidence(remote, exchange, reason, out)
+        _evidence(remote, exchange, asked.reason, out)
         return
-    criteria = criteria_of(
-        citizen,
-        since=since,
-        until=until,
-        consumer=consumer,
-        source=source,
-        client=client,
-        officer=officer,
-        service=service,
-        purpose=purpose,
-        case_reference=case_reference,
-        outcome=outcome,
-        reason_code=reason_code,
-        agreement=agreement,
-        reason=reason,
-    )
-    write_rows(remote.screen, remote.gateway.export(**criteria), as_csv, out)
+    write_rows(remote.screen, remote.gateway.export(**asked.criteria()), as_csv, out)
 
 
 def _evidence(remote: Remote, exchange: str, reason: str, out: Path) -> None:
@@ -114,12 +69,12 @@ def cases(
     wanted = read_cases(file)
     if as_csv and out is None:
         raise WrongUse("--csv ใช้กับ --out", "--csv goes with --out")
-    missing, given = dict.fromkeys(wanted), {"consumer": consumer, "since": since, "until": until}
+    missing, asked = dict.fromkeys(wanted), Asked(consumer=consumer, since=since, until=until)
 
     def rows() -> Iterator[dict[str, Any]]:
         for place in range(0, len(wanted), MOST_CASES):
             part = wanted[place : place + MOST_CASES]
-            for one in remote.gateway.export(**criteria_of(False, **given), case_references=part):
+            for one in remote.gateway.export(**asked.criteria(), case_references=part):
                 missing.pop(one["case_reference"], None)
                 yield one
 

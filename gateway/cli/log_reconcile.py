@@ -17,7 +17,7 @@ import typer
 
 from gateway.cli.connection import Remote, remote
 from gateway.cli.failures import REFUSED, WrongUse
-from gateway.cli.log import Service, Since, Source, Until, check_years
+from gateway.cli.log_criteria import Service, Since, Source, Until, check_years
 from gateway.model import timestamp
 
 _ID = re.compile(r"\bex_([0-9a-z]{10})[0-9a-z]{16}\b", re.ASCII)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.connection import Remote, remote
-from gateway.cli.log import check_years
+from gateway.cli.log_criteria import check_years
 
 Day = str | None
 Least = int | None
