@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.cli.conftest import run_linkage
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("openssl")), reason="this machine has no curl or no openssl"
@@ -64,6 +67,38 @@ def test_the_question_by_curl_is_answered_as_the_readme_says(
     assert set(answer["data"]) == {"date_of_birth", "nationality", "life_status"}
     assert answer["decision"]["agreement"] == "municipalities-person"
     assert answer["receipt"]["entry"]
+
+
+def commands_of(readme: Path) -> list[list[str]]:
+    """The commands by which an agency is added, without what they are said to do."""
+    found = re.search(r"^```sh\n(linkage connector new .*?)^```$", readme.read_text(encoding="utf-8"), re.DOTALL | re.M)
+    assert found is not None
+    return [shlex.split(line, comments=True) for line in found[1].splitlines()]
+
+
+def test_an_agency_is_added_by_the_commands_that_the_readme_gives(
+    repository: Path, demonstration: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, url = demonstration
+    commands = commands_of(repository / "README.md")
+    assert commands == commands_of(repository / "README.th.md")
+    for part in ("connectors", "schemas", "demo"):
+        shutil.copytree(repository / part, tmp_path / part)
+    monkeypatch.chdir(tmp_path)
+    for _, *command in commands:
+        match command[:2]:
+            case ["connector", "new" | "check"]:
+                ran = run_linkage(*command)
+                assert ran.code == 0, ran.err
+            case ["agreement", act]:
+                who = {"propose": "dlt.boon", "approve": "dlt.jai"}[act]
+                key = folder / "desk" / "keys" / f"{who}.jwk"
+                yes = ["--yes"] if act == "approve" else []
+                ran = run_linkage(*command, *yes, "--url", url, "--as", who, "--key", key, "--json")
+                assert ran.code == 0, ran.err
+                assert ran.json["record"]["id"] == "dcy-vehicle"
+                status = ran.json["record"]["status"]
+    assert status == "active"
 
 
 def test_both_readmes_show_the_same_commands(repository: Path) -> None:
