@@ -67,6 +67,9 @@ def subject_page(body: Json) -> str:
     columns = ("เวลา", "หน่วยงานที่ขอ", "หน่วยงานเจ้าของข้อมูล", "วัตถุประสงค์และกฎหมาย", "ฐาน", "ข้อมูลที่ให้", "ผล", "รายการ")
     counted = body.get("counted")
     note = "ครบถ้วน" if body["complete"] else "เฉพาะบางส่วน"
+    own = name_of(body["agency"])
+    if own:  # one agency's DPO is told of no other's
+        note += f" เฉพาะที่{own}เป็นผู้ขอหรือเจ้าของข้อมูล ไม่มีหลักฐานว่าไม่มีรายการอื่น"
     about = facts(
         [
             ("ช่วงเวลา", text(_span(body))),
@@ -75,12 +78,13 @@ def subject_page(body: Json) -> str:
             ("เหตุผล", text(body["reason"])),
             ("รหัสแฝงของบุคคล", text(body["subject"])),
             *([("รายการที่นับในบันทึก", f"{counted['count']} (ล่าสุด {text(counted['latest'])})")] if counted else []),
-            ("ความครบถ้วนของรายงาน", note),
+            ("ความครบถ้วนของรายงาน", text(note)),
         ]
     )
+    whose = f"ซึ่ง{own}เป็นผู้ขอหรือเป็นเจ้าของข้อมูล" if own else ""
     intro = (
         "<p>รายงานนี้จัดทำตามมาตรา 30 แห่งพระราชบัญญัติคุ้มครองข้อมูลส่วนบุคคล พ.ศ. 2562 "
-        "แสดงทุกครั้งที่มีการขอข้อมูลของท่านผ่านเกตเวย์นี้ เกตเวย์ไม่เก็บค่าของข้อมูล</p>"
+        f"แสดงทุกครั้งที่มีการขอข้อมูลของท่านผ่านเกตเวย์นี้{text(whose)} เกตเวย์ไม่เก็บค่าของข้อมูล</p>"
     )
     none = "<p>ไม่พบรายการ</p>"
     return page("รายงานการเข้าถึงข้อมูลส่วนบุคคล", intro + about + (table(columns, rows) if rows else none))

@@ -29,6 +29,24 @@ WitnessKeys = Annotated[
 Wanted = Annotated[int, typer.Option("--witnesses", min=0, help="How many of the witnesses must have cosigned.")]
 
 
+_WITHOUT_PROOF = {
+    "agency": (
+        "เป็นรายงานของหน่วยงานเดียว แสดงเฉพาะครั้งที่หน่วยงานนั้นเป็นผู้ขอหรือเจ้าของข้อมูล และไม่มีจำนวนทั้งหมด ซึ่งจะเผยถึงหน่วยงานอื่น",
+        "it is one agency's: it lists that agency's accesses alone, with no count of all, which would tell of others'",
+    ),
+    "partial": (
+        "รายงานระบุเองว่ามีเพียงบางส่วน ให้จัดทำเป็นช่วงเวลาที่สั้นลง",
+        "it says itself that it is a part: have it made of a shorter time",
+    ),
+    "unmapped": (
+        "ขณะจัดทำ บันทึกยังไม่มีแผนที่จำนวนรายการของบุคคล หรือบุคคลนี้มีรายการมากเกินกว่าจะแสดงได้ ให้จัดทำใหม่ภายหลัง",
+        "when it was made, the log had no map of its subjects yet, or more entries of the person than can be shown: "
+        "have it made again later",
+    ),
+}
+"""Why a report about a person does not show that it is complete."""
+
+
 @proof.callback()
 def _proof() -> None:
     """หลักฐานการแลกเปลี่ยน / Proofs of exchanges"""
@@ -89,7 +107,7 @@ def verify_report(
 ) -> None:
     """ตรวจว่ารายงานของบุคคลครบถ้วน / Checks offline that a report about a person leaves nothing out."""
     from gateway.verification.document import NotADocument
-    from gateway.verification.subject import read_report
+    from gateway.verification.subject import Unproved, read_report
     from gateway.verification.subject import verify_report as verify
 
     if vkey is None:
@@ -101,8 +119,35 @@ def verify_report(
             "ไฟล์นี้ไม่ใช่รายงานของบุคคลที่พิสูจน์ความครบถ้วนได้",
             "this file is not a report about a person that shows that it is complete",
         ) from None
+    except Unproved as unproved:
+        raise _nothing_proved(unproved.why, unproved.accesses) from None
     report = verify(document, _one(vkey), _several(witness), wanted=_enough(witness, witnesses))
     _tell(screen, report, {"subject": document["subject"]})
+
+
+def _nothing_proved(why: str, accesses: int) -> Refused:
+    """What such a report leaves open, and what can be proved all the same."""
+    details = (
+        _WITHOUT_PROOF[why],
+        (
+            f"ไม่ได้พิสูจน์: ว่ารายงานมีครบทุกครั้ง และว่า {accesses} รายการที่ระบุเกิดขึ้นจริงตามนั้น ทั้งหมดเป็นคำของผู้จัดทำเท่านั้น",
+            f"not proved: that every access is in it, nor that the {accesses} in it are as it says; all of it is the "
+            "word of whoever made it",
+        ),
+        (
+            "พิสูจน์ได้ทีละรายการ: ขอหลักฐานด้วย `linkage proof fetch` แล้วตรวจด้วย `linkage proof verify`",
+            "can be proved: each exchange in it, by `linkage proof fetch` and then `linkage proof verify`",
+        ),
+        (
+            "รายงานที่พิสูจน์ความครบถ้วนได้ จัดทำโดยผู้ตรวจสอบหรือเจ้าหน้าที่คุ้มครองข้อมูลส่วนบุคคลของเกตเวย์",
+            "a report that shows that it is complete is made by the gateway's auditor or DPO",
+        ),
+    )
+    return Refused(
+        "ยืนยันความครบถ้วนไม่ได้ และไฟล์นี้ไม่มีหลักฐานใดให้ตรวจ",
+        "nothing shows that this report is complete, and nothing in the file proves any of it",
+        [f"{th} / {en}" for th, en in details],
+    )
 
 
 @local

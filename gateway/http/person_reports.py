@@ -20,6 +20,7 @@ from gateway.http.responses import BODY, LOG, SCOPE, an_object, answers, problem
 from gateway.http.transparency import key_history
 from gateway.model import IdentifierKind, now, require_identifier, timestamp
 from gateway.reports import access, breach
+from gateway.reports.titles import titled
 
 MOST = 20_000
 """Exchanges that one report reads; `complete` says whether those were all."""
@@ -54,6 +55,7 @@ def routes(edge: Edge) -> APIRouter:
         accesses = [access(one, holding.registers, holding.services) for one in mine]
         body: dict[str, Any] = {
             "subject": person.hex,
+            "agency": titled(holding.registers, "agency", caller.agency or None),
             "reason": wanted.reason,
             "accesses": accesses,
             "complete": complete,

@@ -25,10 +25,26 @@ from gateway.verification.findings import Report
 from gateway.verification.keys import followed
 
 
+class Unproved(Exception):
+    """A report about a person that carries nothing to show that it is complete.
+
+    `why`: `agency` (it is one agency's DPO's, who is told of that agency's accesses alone), `partial` (it says itself
+    that it has not all), `unmapped` (the log could not show it then).
+    """
+
+    def __init__(self, why: str, accesses: int) -> None:
+        super().__init__(why)
+        self.why = why
+        self.accesses = accesses
+
+
 def read_report(text: bytes) -> dict[str, Any]:
-    """A report about a person with what shows that it is complete. NotADocument otherwise."""
+    """A report about a person with what shows that it is complete. Unproved without that; NotADocument otherwise."""
     try:
         report = orjson.loads(text)
+        if report["report"] == "subject" and report.get("completeness") is None:
+            why = "agency" if "counted" not in report else "unmapped" if report["complete"] else "partial"
+            raise Unproved(why, len(report["accesses"]))
         proof = report["completeness"]
         good = (
             report["report"] == "subject"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from connectors import population
@@ -88,6 +90,53 @@ def test_a_person_is_told_of_every_access(desk: Desk, tmp_path: Path) -> None:
     assert [entry["parties"]["operator"] for entry in looks] == ["dpo", "city-dpo", "city-dpo", "auditor", "auditor"]
     assert all(entry["content"]["reason"] == "request RQ-1" for entry in looks)
     assert {entry["subject"]["pseudonym"] for entry in looks} == {ran.json["subject"]}
+
+
+def test_a_report_without_proof_says_what_is_not_proved(desk: Desk, tmp_path: Path) -> None:
+    """An agency's DPO's never has one; what is proved of it is each exchange, and that is true of its exchanges."""
+    first, _ = people()
+    own = desk("city-dpo", "report", "subject", *REASON, "--json", stdin=first)
+    assert own.json["agency"]["id"] == "city"
+    vkey = httpx.get(f"{desk.gateway.url}/log/vkey", trust_env=False).text.strip()
+
+    def verified(body: Any) -> list[str]:
+        file = tmp_path / "report.json"
+        file.write_text(json.dumps(body), encoding="utf-8")
+        ran = desk.linkage("report", "verify", file, "--vkey", vkey, "--json")
+        assert ran.code == 1
+        error = json.loads(ran.err)["error"]
+        assert "nothing in the file proves any of it" in error["title"]
+        assert "ไม่มีหลักฐานใดให้ตรวจ" in error["title_th"]
+        return list(error["details"])
+
+    why, unproved, provable, whose = verified(own.json)
+    assert "รายงานของหน่วยงานเดียว" in why
+    assert "that agency's accesses alone" in why
+    assert "ว่า 3 รายการที่ระบุเกิดขึ้นจริง" in unproved
+    assert "not proved: that every access is in it, nor that the 3" in unproved
+    assert "gateway's auditor or DPO" in whose
+    assert "`linkage proof fetch`" in provable
+    for one in own.json["accesses"]:
+        proof = tmp_path / f"{one['exchange_id']}.json"
+        assert desk("city-dpo", "proof", "fetch", one["exchange_id"], "--out", proof).code == 0
+        assert desk.linkage("proof", "verify", proof, "--vkey", vkey).code == 0
+    whole = desk("dpo", "report", "subject", *REASON, "--json", stdin=first).json
+    assert whole["agency"] is None
+    whole.pop("completeness", None)
+    assert "no map of its subjects" in verified(whole)[0]
+    assert "it says itself that it is a part" in verified({**whole, "complete": False})[0]
+    for other in ({**own.json, "report": "breach"}, {**own.json, "accesses": None}, {"report": "subject"}):
+        file = tmp_path / "other.json"
+        file.write_text(json.dumps(other), encoding="utf-8")
+        ran = desk.linkage("report", "verify", file, "--vkey", vkey)
+        assert (ran.code, "not a report about a person" in ran.err) == (1, True)
+
+    for who, mine in (("city-dpo", True), ("dpo", False)):
+        page = tmp_path / f"{who}.html"
+        assert desk(who, "report", "subject", *REASON, "--out", page, stdin=first).code == 0
+        html = page.read_text(encoding="utf-8")
+        assert ("ซึ่งเทศบาลนครเป็นผู้ขอหรือเป็นเจ้าของข้อมูล" in html) is mine
+        assert ("ไม่มีหลักฐานว่าไม่มีรายการอื่น" in html) is mine
 
 
 def test_a_source_has_its_register_of_disclosures(desk: Desk) -> None:
