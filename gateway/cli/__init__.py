@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from gateway.cli import (
     agreement_papers,
+    agreement_template,
     agreements,
     backups,
     connector_changes,
@@ -74,8 +75,9 @@ connectors.app.command("probe")(connector_probe.probe)
 connectors.app.command("diff")(connector_changes.diff)
 app.add_typer(connectors.app, name="connector")
 app.add_typer(services.app, name="service")
-for _name in ("narrow", "expiring", "from_template", "render"):
-    agreements.app.command(_name.replace("_", "-"))(getattr(agreement_papers, _name))
+for _name in ("narrow", "expiring", "render"):
+    agreements.app.command(_name)(getattr(agreement_papers, _name))
+agreements.app.command("from-template")(agreement_template.from_template)
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(policies.app, name="policy")
 log.app.command("export")(log_export.export)

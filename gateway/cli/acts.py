@@ -52,11 +52,12 @@ def perform(remote: Remote, name: str, body: Mapping[str, Any]) -> dict[str, Any
     if faults:
         raise WrongUse("ข้อมูลไม่ได้อยู่ในรูปแบบที่กำหนด", "what was given does not fit", [placed(*fault) for fault in faults])
     done = remote.gateway.act(name, body)
-    remote.screen.show(done, lambda: remote.screen.line(_sentence(name, done)))
+    remote.screen.show(done, lambda: remote.screen.line(sentence(name, done)))
     return done
 
 
-def _sentence(name: str, done: Mapping[str, Any]) -> str:
+def sentence(name: str, done: Mapping[str, Any]) -> str:
+    """That an act is done, in one line, by the gateway's answer to it."""
     record, receipt = done.get("record"), done.get("receipt")
     status = record.get("status") if isinstance(record, dict) else None
     index = receipt.get("index") if isinstance(receipt, dict) else None

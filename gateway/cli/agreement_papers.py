@@ -1,4 +1,4 @@
-"""`linkage agreement narrow|expiring|from-template|render`: an agreement after its approval, and on paper."""
+"""`linkage agreement narrow|expiring|render`: an agreement after its approval, and on paper."""
 
 from __future__ import annotations
 
@@ -12,20 +12,17 @@ import typer
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from gateway.cli.acts import faults_of, given, perform, placed
+from gateway.cli.acts import given, perform
 from gateway.cli.agreement_page import agreement_page
 from gateway.cli.connection import Remote, remote
 from gateway.cli.failures import Refused, WrongUse
 from gateway.cli.output import csv_text
 from gateway.cli.printed import write_page
 from gateway.cli.registers import Id
-from gateway.cli.yaml_files import read_yaml
 from gateway.keys import ALGORITHMS, import_key
 from gateway.model import bangkok_day, now
 
 Json = dict[str, Any]
-CONSUMER = "{consumer}"
-"""What a template writes where the consumer's id goes."""
 _SIZES = jws.JWSRegistry(algorithms=list(ALGORITHMS))
 _SIZES.max_payload_length = 4 * 1024 * 1024
 _EXPIRING = (
@@ -117,38 +114,6 @@ def expiring(
             remote.screen.say("ไม่มีข้อตกลงที่ใกล้หมดอายุ", "no agreement ends soon")
 
     remote.screen.show({"agreements": found}, render)
-
-
-@remote
-def from_template(
-    remote: Remote,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The form without its consumer, in YAML.")],
-    consumer: Annotated[list[str], typer.Option(help="A consumer's id; may be repeated.")],
-) -> None:
-    """เสนอข้อตกลงจากแม่แบบ / Proposes one agreement for each consumer: `{consumer}` in the form becomes its id."""
-    form = read_yaml(file)
-    if "consumer" in form.body or CONSUMER not in str(form.body.get("id")):
-        raise WrongUse(
-            "แม่แบบไม่ระบุ consumer และ id ต้องมี {consumer}", "a template names no consumer, and its id holds {consumer}"
-        )
-    bodies = [{**_filled(form.body, name), "consumer": {"agency": name}} for name in dict.fromkeys(consumer)]
-    faults = [
-        f"{form.at(place)}: {placed(place, what)}"
-        for body in bodies
-        for place, what in faults_of("agreement.propose", body)
-    ]
-    if faults:
-        raise WrongUse("ข้อตกลงไม่ได้อยู่ในรูปแบบที่กำหนด", "the agreement does not fit its form", list(dict.fromkeys(faults)))
-    for body in bodies:
-        perform(remote, "agreement.propose", body)
-
-
-def _filled(value: Any, consumer: str) -> Any:
-    if isinstance(value, str):
-        return value.replace(CONSUMER, consumer)
-    if isinstance(value, dict):
-        return {name: _filled(item, consumer) for name, item in value.items()}
-    return [_filled(item, consumer) for item in value] if isinstance(value, list) else value
 
 
 @remote

@@ -107,8 +107,8 @@ def find(item: Item, registers: Registers) -> Finding:
         if digest not in [there.get("digest") for there in _versions(record)]:
             differ = ("registration",)
     else:
-        wanted = _normal(item.act, item.body)
-        differ = min((_differing(wanted, _normal(item.act, there)) for there in _versions(record)), key=len)
+        wanted = normal_form(item.act, item.body)
+        differ = min((_differing(wanted, normal_form(item.act, there)) for there in _versions(record)), key=len)
     return Finding(item, "differs", differ) if differ else Finding(item, "unchanged")
 
 
@@ -178,7 +178,7 @@ def _differing(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> tuple[str
     return tuple(name for name in wanted if wanted[name] != there.get(name))
 
 
-def _normal(act: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def normal_form(act: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """A body or a record in the form's own terms: defaults filled in, lists that are sets in one order."""
     form = FORMS[act]
     names = {info.alias or name for name, info in form.model_fields.items()}

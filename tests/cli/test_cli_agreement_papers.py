@@ -18,7 +18,7 @@ from joserfc import jws
 
 from connectors import population
 from gateway.keys import import_key
-from tests.cli.desk import PERSON, Desk, agreement, title
+from tests.cli.desk import PERSON, Desk, agreement
 from tests.cli.government import governed
 
 WHY = ["--reason", "review"]
@@ -122,28 +122,6 @@ def test_what_ends_soon_is_told(desk: Desk) -> None:
     text = desk("owner-1", "agreement", "expiring", "--csv").out
     assert [row["renewal"] for row in csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))] == ["3"]
     assert desk("owner-1", "agreement", "expiring", "--csv", "--json").code == 2
-
-
-def test_one_template_for_many_consumers(desk: Desk) -> None:
-    for name in ("tambon-1", "tambon-2"):
-        assert desk("admin", "agency", "add", name, "--title-th", "ตำบล", "--title-en", "Tambon").code == 0
-    form = agreement(PERSON, ["life_status"])
-    template = {**form, "id": "person-{consumer}", "title": title("ข้อตกลงของ {consumer}", "Of {consumer}")}
-    del template["consumer"]
-    file = desk.write("template.yaml", template)
-    consumers = ["--consumer", "tambon-1", "--consumer", "tambon-2"]
-    ran = desk("admin", "agreement", "from-template", file, *consumers)
-    assert ran.code == 0, ran.err
-    for name in ("tambon-1", "tambon-2"):
-        record = desk("admin", "agreement", "show", f"person-{name}", "--json").json
-        assert (record["consumer"]["agency"], record["status"]) == (name, "proposed")
-        assert record["title"]["en"] == f"Of {name}"
-        assert record["onward_sharing"] is False
-    assert desk("admin", "agreement", "from-template", desk.write("whole.yaml", form), *consumers).code == 2
-    wrong = desk.write("wrong.yaml", {**template, "terms": []})
-    ran = desk("admin", "agreement", "from-template", wrong, *consumers)
-    assert (ran.code, ran.err.count("wrong.yaml:")) == (2, 1)
-    assert desk("admin", "agreement", "from-template", file, "--consumer", "nowhere").code == 1
 
 
 def test_an_agreement_on_paper_with_both_signatures(desk: Desk, tmp_path: Path) -> None:
