@@ -57,6 +57,13 @@ LONGEST_ACT = 4 * 1024 * 1024
 _SIZES = jws.JWSRegistry(algorithms=list(ALGORITHMS))
 _SIZES.max_payload_length = LONGEST_ACT
 """A registration with its schemas, or a group of thousands, is more than joserfc takes by itself."""
+MAY_BE_WRITTEN = (
+    "whether this act is on record is not known: it may yet be written. Look at its record, or give the act again: "
+    "none is done twice. One that is on record is refused (conflict, not found), and a proposal takes its own place",
+    "ไม่ทราบว่ารายการนี้บันทึกแล้วหรือไม่ เพราะอาจถูกเขียนภายหลัง ให้ดูทะเบียน หรือสั่งซ้ำได้โดยไม่เกิดผลสองครั้ง "
+    "รายการที่บันทึกแล้วจะถูกปฏิเสธ (conflict หรือ not found) ส่วนข้อเสนอจะแทนที่ข้อเสนอเดิมของตน",
+)
+"""Said of an act whose writing was given up: the database may hold it all the same (`Writer._late`)."""
 _PAYLOAD = {"act", "body", "operator", "time", "nonce", "audience"}
 
 
@@ -178,15 +185,15 @@ class Governance:
             content={"signed": signed.jws, "key_id": signed.key_id},
         )
         used, until = f"{signed.operator.id}\0{signed.nonce}".encode(), int(time.time()) + 2 * FRESH_SECONDS
-        appended = await self._store.append(
-            [entry],
-            [
-                PutRegister(record["kind"], record["id"], record),
-                *(Once(hmac.digest(key, used, "sha256"), until) for key in self._nonce_keys),
-                *_with(signed.name, record),
-            ],
-            {REGISTERS: holding.registers.revision},
-        )
+        changes = [
+            PutRegister(record["kind"], record["id"], record),
+            *(Once(hmac.digest(key, used, "sha256"), until) for key in self._nonce_keys),
+            *_with(signed.name, record),
+        ]
+        try:
+            appended = await self._store.append([entry], changes, {REGISTERS: holding.registers.revision})
+        except LogUnavailable as error:
+            raise LogUnavailable(*MAY_BE_WRITTEN, retry_after=error.retry_after) from error
         receipt = Receipt(self._log.origin, appended.entries[0].hex(), appended.indexes[0])
         return Done(signed.name, record, receipt)
 

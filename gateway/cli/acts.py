@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.cli.connection import Remote
-from gateway.cli.failures import WrongUse, form_faults
+from gateway.cli.failures import ActUnanswered, WrongUse, form_faults
+from gateway.client import Unreachable
 from gateway.registers.forms import FORMS
 
 
@@ -46,12 +47,20 @@ def given(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and value != []}
 
 
+def send(remote: Remote, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Signs and sends one act. ActUnanswered where it may have been done without an answer."""
+    try:
+        return dict(remote.gateway.act(name, body))
+    except Unreachable as lost:
+        raise (ActUnanswered(str(lost)) if lost.sent else lost) from None
+
+
 def perform(remote: Remote, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Checks, signs and sends one act, and tells that it is done; returns the gateway's answer."""
     faults = faults_of(name, body)
     if faults:
         raise WrongUse("ข้อมูลไม่ได้อยู่ในรูปแบบที่กำหนด", "what was given does not fit", [placed(*fault) for fault in faults])
-    done = remote.gateway.act(name, body)
+    done = send(remote, name, body)
     remote.screen.show(done, lambda: remote.screen.line(sentence(name, done)))
     return done
 

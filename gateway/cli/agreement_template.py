@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.cli.acts import faults_of, placed, sentence
+from gateway.cli.acts import faults_of, placed, send, sentence
 from gateway.cli.connection import Remote, remote
 from gateway.cli.failures import Refused, WrongUse
 from gateway.cli.onboarding import normal_form
@@ -82,7 +82,7 @@ def _propose(remote: Remote, body: Json) -> Json:
     """One proposal; where the gateway says that it is asked too often, after as long as it says."""
     while True:
         try:
-            return remote.gateway.act(ACT, body)
+            return send(remote, ACT, body)
         except Problem as problem:
             if problem.code != "too_many_requests" or problem.retry_after is None:
                 raise

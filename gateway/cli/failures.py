@@ -34,6 +34,10 @@ class Refused(WrongUse):
     """The command was used well, but what it found forbids it (a check fails, a register differs)."""
 
 
+class ActUnanswered(Unreachable):
+    """No answer came to an act of governance, which may be on record all the same."""
+
+
 _HELP: dict[str, tuple[str, str]] = {
     "invalid_client": (
         "ตรวจสอบรหัส (--as) ไฟล์กุญแจ (--key) ว่าลงทะเบียนและยังไม่ถูกเพิกถอน และนาฬิกาของเครื่องนี้ "
@@ -80,6 +84,12 @@ _CLIENT_ERRORS: tuple[tuple[type[ClientError], str, str, str], ...] = (
         "wrong_use",
         "รหัสที่ระบุเว้นว่าง หรือคล้ายเลขประจำตัวประชาชน จึงไม่ส่ง",
         "",
+    ),
+    (
+        ActUnanswered,
+        "unreachable",
+        "ไม่มีคำตอบจากเกตเวย์ จึงไม่ทราบว่ารายการนี้บันทึกแล้วหรือไม่ ดูด้วยคำสั่ง show หรือสั่งซ้ำได้โดยไม่เกิดผลสองครั้ง",
+        "; whether the act is on record is not known: look with `show`, or repeat the command: none is done twice",
     ),
     (
         Unreachable,

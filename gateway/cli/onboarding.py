@@ -20,6 +20,7 @@ import typer
 from pydantic import ValidationError
 
 from gateway.catalogue import digest_of
+from gateway.cli.acts import send
 from gateway.cli.connection import Remote, remote
 from gateway.cli.failures import Refused
 from gateway.cli.onboarding_file import Item, read_onboarding
@@ -84,7 +85,7 @@ def apply(
     try:
         for number, finding in enumerate(findings):
             if finding.state == "would_add":
-                remote.gateway.act(finding.item.act, finding.item.body)
+                send(remote, finding.item.act, finding.item.body)
                 sent[number] = replace(finding, state="added")
     finally:
         _show(remote, sent, dry_run=False)

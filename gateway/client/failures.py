@@ -27,7 +27,14 @@ class ClientError(Exception):
 
 
 class Unreachable(ClientError):
-    """No answer came. Whether the gateway acted on the request is then not known; its log says."""
+    """No answer came. Whether the gateway acted on the request is then not known; its log says.
+
+    `sent`: False where there was no connection to send it on, so that the gateway has not acted.
+    """
+
+    def __init__(self, what: str, *, sent: bool = True) -> None:
+        super().__init__(what)
+        self.sent = sent
 
 
 class UnexpectedAnswer(ClientError):

@@ -82,4 +82,5 @@ def unreachable(error: Exception) -> Unreachable:
         httpx.TimeoutException: "no answer in time",
     }
     said = next((text for kind, text in kinds.items() if isinstance(error, kind)), "the connection broke")
-    return Unreachable(f"the gateway cannot be reached: {said}")
+    sent = not isinstance(error, httpx.ConnectTimeout | httpx.ConnectError)
+    return Unreachable(f"the gateway cannot be reached: {said}", sent=sent)

@@ -198,6 +198,7 @@ def add_operator(act: Act, book: Book) -> Record:
     there yet who could confirm: that one person enrolled both is on record (`first_two`).
     """
     form = as_form(act, forms.AddOperator)
+    require_fresh(book, "operator", form.id)  # first: who adds the first owner twice is told that it is done
     if form.agency is not None:
         existing(book, "agency", form.agency)
     if form.role == "owner" and _active_owners(book, form.agency or ""):
@@ -206,7 +207,6 @@ def add_operator(act: Act, book: Book) -> Record:
         require_admin(act)
         if form.role == "owner":
             _require_not_who_suspended(act, book, form.agency or "")
-    require_fresh(book, "operator", form.id)
     require_fresh(book, "client", form.id)
     keys = [key.as_dict() for key in form.keys]
     _require_own_key(book, form.id, keys)
