@@ -31,11 +31,12 @@ def candidates(
         pairs.extend((agreement, term) for term in (terms or [None]))
     asked = frozenset(question.fields) if question.fields is not None else None
 
-    def unlikely(pair: tuple[Agreement | None, Term | None]) -> tuple[bool, bool, bool]:
+    def unlikely(pair: tuple[Agreement | None, Term | None]) -> tuple[bool, bool, bool, bool]:
         agreement, term = pair
         in_force = agreement is not None and agreement.status == "active"
         in_force = in_force and agreement is not None and agreement.starts <= today <= agreement.ends
-        return (not in_force, term is None, term is None or not (asked is None or asked <= term.fields))
+        over = agreement is None or agreement.status == "revoked"  # one that may stand again says better what is amiss
+        return (not in_force, term is None, term is None or not (asked is None or asked <= term.fields), over)
 
     pairs.sort(key=unlikely)
     connector_status = _connector_status(registers, service)

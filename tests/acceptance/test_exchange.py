@@ -55,12 +55,15 @@ def shelf(world: Any) -> None:
         for code in ("prasit.k", "resting.n"):
             admin.act("officer.add", {"client": "city-a-welfare", "code": code})
         admin.act("officer.suspend", {"client": "city-a-welfare", "code": "resting.n", "reason": "on leave"})
+    # One that is over for good comes first, for the purpose of the suspended one: what is told is what can be mended.
+    agree(gateway, agreement("shelf-before", PERSON, [term("shelf.suspended", ["life_status"])]))
     for name, form in states.items():
         terms = [term(f"shelf.{name}", ["date_of_birth", "life_status"], **more.get(name, {}))]
         agree(gateway, agreement(f"shelf-{name}", PERSON, terms, **form))
     with gateway.as_("dopa-owner-1") as owner:
         owner.act("agreement.suspend", {"id": "shelf-suspended", "reason": "under review"})
-        owner.act("agreement.revoke", {"id": "shelf-revoked", "reason": "ended"})
+        for name in ("shelf-before", "shelf-revoked"):
+            owner.act("agreement.revoke", {"id": name, "reason": "ended"})
 
 
 def refused(
