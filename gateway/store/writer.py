@@ -1,6 +1,6 @@
 """The one writer: a thread that gathers what waits and commits it together (group commit).
 
-Callers put a request on a bounded queue and await its future. A batch is one transaction. If the database
+Callers put a request on a bounded queue (`desk`) and await its future. A batch is one transaction. If the database
 fails, everything in the batch fails with LogUnavailable and nothing of it is there. If the thread dies, all
 that wait fail at once, and the next append starts a new one. If the database says nothing, whoever has waited too
 long fails, and the connection is given up. Nobody waits for ever.
@@ -14,14 +14,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from gateway.errors import LogUnavailable, Moved
 from gateway.store.batch import Request, load, take, write
 from gateway.store.changes import AlreadyClosed, AlreadyUsed, Appended, Change, Draft, NotWithheld, Outdated, QuotaSpent
 from gateway.store.connection import SILENT_SECONDS, Connection, failures
+from gateway.store.desk import Desk, Waiting
 
-LARGEST_BATCH = 256
+LARGE_BATCH = 256
+"""With so many a batch is not held open for more."""
 IDLE_SECONDS = 0.05
 BEHIND_SECONDS = 0.1
 """How often the work behind the append gets a turn: all there is when nothing waits, a slice under load."""
@@ -29,17 +30,6 @@ BACKLOG_SECONDS = 0.05
 """How often it does while it lags behind."""
 OTHERS_SECONDS = 1.0
 """How often it is looked for where this writer itself appended nothing: others may share the database."""
-
-
-class _Waiting(NamedTuple):
-    request: Request
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Appended]
-
-    @property
-    def failed(self) -> bool:
-        """Whether the caller was told that it is not written. One who no longer listens was told nothing."""
-        return self.future.done() and not self.future.cancelled()
 
 
 class Writer:
@@ -50,8 +40,10 @@ class Writer:
 
     def __init__(self, url: str, *, max_waiting: int) -> None:
         self._url = url
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[Waiting] | None] = queue.SimpleQueue()
+        self._desks: dict[asyncio.AbstractEventLoop, Desk] = {}
         self._max_waiting = max_waiting
+        self._untaken = 0
         self.behind: Callable[[Connection], bool] | None = None
         self.silent: Callable[[], None] = lambda: None
         """Called when the database has said nothing for too long; in the loop of whoever waited."""
@@ -66,25 +58,41 @@ class Writer:
     async def append(self, entries: Sequence[Draft], changes: Sequence[Change], unless: Mapping[str, int]) -> Appended:
         """Waits until the entries and changes are durable, together. Raises as `Store.append` says."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(Request(entries, changes, unless), loop, loop.create_future())
-        with self._lock:  # the thread ends under this lock too, so what is put here it serves, or fails
-            if self._closed or self._queue.qsize() >= self._max_waiting:
+        with self._lock:
+            if self._closed or self._untaken >= self._max_waiting:
                 raise LogUnavailable(retry_after=1)
+            desk = self._desks.get(loop) or self._new_desk(loop)
+            waiting = desk.take(Request(entries, changes, unless))
+            self._untaken += 1
+        try:
+            return await waiting.future
+        finally:
+            desk.leave(waiting)
+
+    def _new_desk(self, loop: asyncio.AbstractEventLoop) -> Desk:
+        self._desks = {other: held for other, held in self._desks.items() if not other.is_closed()}
+        desk = self._desks[loop] = Desk(loop, self._hand_over, self._late, SILENT_SECONDS)
+        return desk
+
+    def _hand_over(self, desk: Desk) -> None:
+        """What has gathered goes to the thread, which is started if there is none."""
+        with self._lock:  # the thread ends under this lock too, so what is put here it serves, or fails
+            self._put(desk)
+
+    def _put(self, desk: Desk) -> None:
+        gathered = desk.gathered()
+        if gathered:
+            self._queue.put(gathered)
             if self._thread is None:
                 thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
                 thread.start()
                 self._thread = thread
-            self._queue.put(waiting)
-        late = loop.call_later(SILENT_SECONDS, self._late, waiting)
-        try:
-            return await waiting.future
-        finally:
-            late.cancel()
 
-    def _late(self, waiting: _Waiting) -> None:
-        """Fails one who has waited too long, and what the database says nothing to: it may yet be written."""
-        if not waiting.future.done():
-            waiting.future.set_exception(_unavailable())
+    def _late(self, late: Sequence[Waiting]) -> None:
+        """Fails those who have waited too long, and what the database says nothing to: it may yet be written."""
+        for waiting in late:
+            if not waiting.future.done():
+                waiting.future.set_exception(_unavailable())
         serving = self._serving
         if serving is not None and time.monotonic() - serving[1] > SILENT_SECONDS / 2:
             serving[0].hang_up()
@@ -93,12 +101,14 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many appends wait."""
-        return self._queue.qsize()
+        return self._untaken
 
     def close(self) -> None:
         """Finishes what waits, then stops the thread."""
         with self._lock:
             self._closed = True
+            for desk in self._desks.values():
+                self._put(desk)
             thread = self._thread
             if thread is not None:
                 self._queue.put(None)
@@ -107,41 +117,49 @@ class Writer:
 
     def _work(self) -> None:
         """The thread. Whatever ends it, no one is left waiting."""
-        batch: list[_Waiting] = []
+        batch: list[Waiting] = []
         connection: Connection | None = None
         try:
             while True:
-                gathered = self._gather()
-                batch = [waiting for waiting in gathered if waiting is not None and not waiting.failed]
+                gathered, ending = self._gather()
+                batch = [waiting for waiting in gathered if not waiting.failed]
                 if batch:
                     connection = self._serve(connection, batch)
                     batch = []
-                if None in gathered:
+                if ending:
                     return
                 if time.monotonic() >= self._behind_at - (OTHERS_SECONDS if self._appended else 0):
                     connection = self._work_behind(connection)
         finally:
             with self._lock:
                 self._thread = None
-                batch += self._waiting()
+                batch += self._left()
             _deliver([(waiting, _unavailable()) for waiting in batch])
             if connection is not None:
                 connection.close()
 
-    def _gather(self) -> list[_Waiting | None]:
-        """What waits, at least one unless nothing comes for a while; a None at the end means stop."""
-        gathered: list[_Waiting | None] = []
+    def _gather(self) -> tuple[list[Waiting], bool]:
+        """(what waits, at least one unless nothing comes for a while; whether to stop after it)."""
+        gathered: list[Waiting] = []
+        ending = False
         try:
-            gathered.append(self._queue.get(timeout=IDLE_SECONDS))
-            while gathered[-1] is not None and len(gathered) < LARGEST_BATCH:
-                gathered.append(self._queue.get_nowait())
+            handed = self._queue.get(timeout=IDLE_SECONDS)
+            while handed is not None:
+                gathered += handed
+                if len(gathered) >= LARGE_BATCH:
+                    break
+                handed = self._queue.get_nowait()
+            ending = handed is None
         except queue.Empty:
             pass
-        return gathered
+        if gathered:
+            with self._lock:
+                self._untaken -= len(gathered)
+        return gathered, ending
 
-    def _serve(self, connection: Connection | None, batch: list[_Waiting]) -> Connection | None:
+    def _serve(self, connection: Connection | None, batch: list[Waiting]) -> Connection | None:
         """One transaction for the batch; the connection to go on with, None where it is no longer good."""
-        results: list[tuple[_Waiting, Appended | Exception]] = []
+        results: list[tuple[Waiting, Appended | Exception]] = []
         try:
             if connection is None:
                 connection = Connection(self._url)
@@ -190,16 +208,15 @@ class Writer:
         self._behind_at = time.monotonic() + OTHERS_SECONDS + (BACKLOG_SECONDS if more else BEHIND_SECONDS)
         return connection
 
-    def _waiting(self) -> list[_Waiting]:
+    def _left(self) -> list[Waiting]:
         """What waits now, taken off the queue."""
-        waiting: list[_Waiting] = []
+        left: list[Waiting] = []
         while True:
             try:
-                item = self._queue.get_nowait()
+                left += self._queue.get_nowait() or ()
             except queue.Empty:
-                return waiting
-            if item is not None:
-                waiting.append(item)
+                self._untaken -= len(left)
+                return left
 
 
 def _drop(connection: Connection | None) -> None:
@@ -216,23 +233,10 @@ def _unavailable(cause: BaseException | None = None) -> LogUnavailable:
     return error
 
 
-def _deliver(results: Sequence[tuple[_Waiting, Appended | Exception]]) -> None:
-    """Hands each caller its result, with one wake-up a loop for the whole batch."""
-    loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Appended], Appended | Exception]]] = {}
-    for waiting, result in results:
-        loops.setdefault(waiting.loop, []).append((waiting.future, result))
-    for loop, settled in loops.items():
-        try:
-            loop.call_soon_threadsafe(_settle, settled)
-        except RuntimeError:  # that loop has closed: nobody waits there any more
-            continue
-
-
-def _settle(settled: Sequence[tuple[asyncio.Future[Appended], Appended | Exception]]) -> None:
-    for future, result in settled:
-        if future.done():
-            continue
-        if isinstance(result, Exception):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+def _deliver(results: Sequence[tuple[Waiting, Appended | Exception]]) -> None:
+    """Hands each caller its result."""
+    desks: dict[Desk, list[tuple[Waiting, Appended | Exception]]] = {}
+    for result in results:
+        desks.setdefault(result[0].desk, []).append(result)
+    for desk, settled in desks.items():
+        desk.settle(settled)
