@@ -110,8 +110,21 @@ def bangkok_day(moment: datetime) -> date:
 
 def new_id(prefix: str) -> str:
     """A fresh id, sortable by time: `<prefix>_` + 10 characters of time + 16 random ones (Crockford base 32)."""
-    milliseconds, random = int(time.time() * 1000), int.from_bytes(os.urandom(10))
-    return f"{prefix}_{_base32(milliseconds, 10)}{_base32(random, 16)}"
+    return f"{prefix}_{_base32(int(time.time() * 1000), 10)}{_base32(int.from_bytes(_ten_random_bytes()), 16)}"
+
+
+_drawn: list[bytes] = []
+os.register_at_fork(after_in_child=_drawn.clear)
+
+
+def _ten_random_bytes() -> bytes:
+    """The system's, drawn for many ids at once: each drawing lets go of the interpreter's lock, and waits for it."""
+    try:
+        return _drawn.pop()
+    except IndexError:
+        block = os.urandom(10 * 256)
+        _drawn.extend(block[start : start + 10] for start in range(10, len(block), 10))
+        return block[:10]
 
 
 def _base32(value: int, length: int) -> str:
