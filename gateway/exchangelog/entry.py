@@ -32,7 +32,30 @@ GROUPS = ("public", "parties", "subject", "legal", "content")
 VERSION = 1
 _SALT_LABELS = {group: f"linkage/v1/salt/{group}".encode() for group in GROUPS}
 _LENGTHS = struct.Struct(">5I")
-_NONCE = 12
+_SECRET, _NONCE = 32, 12
+_MOST_FRESH = 1024
+
+Groups = dict[str, dict[str, Any]]
+"""An entry's five groups by name."""
+
+
+class Fresh:
+    """The groups of what was sealed last, by the entry's 32 bytes: whoever reads the log just behind its end need not
+    open what was closed a moment ago. Each is taken once; the oldest go. For the writer's thread.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[bytes, Groups] = {}
+
+    def put(self, entry: bytes, groups: Groups) -> None:
+        """Keeps an entry's groups as they were sealed, `facts` as their commitment."""
+        if len(self._held) >= _MOST_FRESH:
+            del self._held[next(iter(self._held))]
+        self._held[entry] = groups
+
+    def take(self, entry: bytes) -> Groups | None:
+        """The groups; None where they are no longer here, or were sealed elsewhere."""
+        return self._held.pop(entry, None)
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:
@@ -65,14 +88,16 @@ def entry_bytes(commitments: tuple[bytes, ...]) -> bytes:
 class EntryDraft:
     """An entry whose `subject` group still lacks the counter. The groups never show in its repr.
 
-    `earlier`: what the subject was called under earlier pseudonym keys, the latest first.
+    `earlier`: what the subject was called under earlier pseudonym keys, the latest first. `fresh`: where the groups are
+    to be had for a while once they are sealed.
     """
 
     month: str
     key: AESGCM = field(repr=False)
-    groups: dict[str, dict[str, Any]] = field(repr=False)
+    groups: Groups = field(repr=False)
     subject: bytes | None = field(default=None, repr=False)
     earlier: tuple[bytes, ...] = field(default=(), repr=False)
+    fresh: Fresh | None = field(default=None, repr=False)
 
     def moved_from(self, earlier: bytes) -> EntryDraft:
         """The entry that the subject, known so far by an `earlier` name, is counted on under its present one."""
@@ -81,7 +106,7 @@ class EntryDraft:
             "public": {**self.groups["public"], "kind": "subject.moved", "exchange": None},
             "subject": subject,
         }
-        return EntryDraft(self.month, self.key, groups, self.subject)
+        return EntryDraft(self.month, self.key, groups, self.subject, fresh=self.fresh)
 
     def seal(self, count: int | None, previous: bytes | None) -> tuple[bytes, bytes]:
         """(the entry's 32 bytes, its sealed secret and contents)."""
@@ -89,7 +114,8 @@ class EntryDraft:
         if count is not None:
             counter = {"counter": count, "previous": previous.hex() if previous else None}
             groups = {**groups, "subject": {**groups["subject"], **counter}}
-        secret, facts = os.urandom(32), b""
+        random, facts = os.urandom(_SECRET + _NONCE), b""
+        secret, nonce = random[:_SECRET], random[_SECRET:]
         if groups["subject"].get("facts") is not None:
             facts = canonical(groups["subject"]["facts"])
             hidden = commitment(facts_salt(secret), facts).hex()
@@ -98,7 +124,8 @@ class EntryDraft:
         entry = entry_bytes(
             tuple(commitment(own, content) for own, content in zip(salts(secret).values(), contents, strict=True))
         )
-        nonce = os.urandom(_NONCE)
+        if self.fresh is not None:
+            self.fresh.put(entry, groups)
         plain = secret + _LENGTHS.pack(*map(len, contents)) + b"".join(contents) + facts
         return entry, nonce + self.key.encrypt(nonce, plain, entry)
 
@@ -136,7 +163,8 @@ def unseal(index: int, entry: bytes, sealed: bytes, key: AESGCM) -> OpenedEntry:
         plain = key.decrypt(sealed[:_NONCE], sealed[_NONCE:], entry)
     except Exception:
         raise BrokenEntry(f"entry {index} does not open") from None
-    secret, lengths, rest = plain[:32], _LENGTHS.unpack_from(plain, 32), plain[32 + _LENGTHS.size :]
+    secret, lengths = plain[:_SECRET], _LENGTHS.unpack_from(plain, _SECRET)
+    rest = plain[_SECRET + _LENGTHS.size :]
     contents: dict[str, bytes] = {}
     for name, length in zip(GROUPS, lengths, strict=True):
         contents[name], rest = rest[:length], rest[length:]

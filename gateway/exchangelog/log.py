@@ -134,9 +134,10 @@ class ExchangeLog:
             "legal": dict(legal or {}),
             "content": dict(content or {}),
         }
+        fresh = self._vault.just_sealed
         if counts is None:
-            return EntryDraft(month, key, groups)
-        return EntryDraft(month, key, groups, counts.pseudonym, counts.earlier)
+            return EntryDraft(month, key, groups, fresh=fresh)
+        return EntryDraft(month, key, groups, counts.pseudonym, counts.earlier, fresh)
 
     def decided(
         self,

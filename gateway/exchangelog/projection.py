@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from gateway.exchangelog.entry import BrokenEntry, OpenedEntry, unseal
+from gateway.exchangelog.entry import GROUPS, BrokenEntry, Groups, unseal
 from gateway.exchangelog.times import bucket_of, elapsed_ms
 from gateway.exchangelog.vault import Vault
 from gateway.model import bangkok_day
@@ -76,6 +76,15 @@ Line = tuple[str | None, ...]
 
 
 @dataclass(slots=True)
+class _Entry:
+    """An entry that is looked at."""
+
+    index: int
+    entry: bytes
+    groups: Groups
+
+
+@dataclass(slots=True)
 class _Slice:
     """What one slice of the log adds: exchanges that began in it, and what ended of those before."""
 
@@ -91,7 +100,7 @@ def project(connection: Connection, vault: Vault) -> bool:
     Several gateways may share a database: who moves `position` first has the slice.
     """
     rows = connection.rows(
-        "SELECT idx, entry, month, sealed FROM log_entries WHERE idx >= (SELECT position FROM projected WHERE id = 1)"
+        "SELECT idx, entry, month FROM log_entries WHERE idx >= (SELECT position FROM projected WHERE id = 1)"
         " ORDER BY idx LIMIT ?",
         (SLICE,),
     )
@@ -106,18 +115,28 @@ def project(connection: Connection, vault: Vault) -> bool:
         connection.rollback()
         return True
     found = _Slice()
-    for index, entry, month, sealed in rows:
-        key = vault.open(connection, month)
-        if key is None:
-            continue
-        try:
-            unsealed = unseal(index, bytes(entry), vault.sealed(index, bytes(sealed)), key)
-        except BrokenEntry:  # it hides itself alone; the verifier says which it is
-            continue
-        _take(connection, found, unsealed)
+    for index, entry, month in rows:
+        groups = _groups(connection, vault, index, bytes(entry), month)
+        if groups is not None:
+            _take(connection, found, _Entry(index, bytes(entry), groups))
     _write(connection, found)
     connection.commit()
     return len(rows) == SLICE
+
+
+def _groups(connection: Connection, vault: Vault, index: int, entry: bytes, month: str) -> Groups | None:
+    """An entry's groups; None where its month is forgotten, or it is broken: it then hides itself alone, and the
+    verifier says which it is.
+    """
+    fresh, key = vault.just_sealed.take(entry), vault.open(connection, month)
+    if fresh is not None or key is None:
+        return fresh
+    ((sealed,),) = connection.rows("SELECT sealed FROM log_entries WHERE idx = ?", (index,))
+    try:
+        unsealed = unseal(index, entry, vault.sealed(index, bytes(sealed)), key)
+    except BrokenEntry:
+        return None
+    return {name: unsealed.group(name) for name in GROUPS}
 
 
 def empty(connection: Connection) -> None:
@@ -177,9 +196,9 @@ def _count(found: _Slice, line: int, service: str, row: Row, was: str | None = N
         found.times[day, service, bucket_of(elapsed_ms(row["opened_at"], row["closed_at"]))] += 1
 
 
-def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
+def _take(connection: Connection, found: _Slice, entry: _Entry) -> None:
     """Adds one entry to the rows being made, or to the row that an earlier slice made."""
-    public = entry.group("public")
+    public = entry.groups["public"]
     kind, exchange = public["kind"], public["exchange"]
     if kind in OPENERS:
         found.opened[exchange] = _row(entry, public)
@@ -196,13 +215,13 @@ def _take(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
             _count(found, line, service, row, was)
             values = [row[name] for name in ("closed_idx", "closed_at", "outcome")]
             connection.run(_CLOSE, (*values, _text(row["body"]), exchange))
-    elif b'"counter"' in entry.contents["subject"]:
+    elif "counter" in entry.groups["subject"]:
         _beside(connection, found, entry)
 
 
-def _beside(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
+def _beside(connection: Connection, found: _Slice, entry: _Entry) -> None:
     """What counts a person and begins no exchange. A move: all of the person's under the name of from here on."""
-    subject = entry.group("subject")
+    subject = entry.groups["subject"]
     present = bytes.fromhex(subject["pseudonym"])
     connection.run(
         "INSERT INTO counted_beside (subject, idx) VALUES (?, ?) ON CONFLICT (subject, idx) DO NOTHING",
@@ -218,8 +237,8 @@ def _beside(connection: Connection, found: _Slice, entry: OpenedEntry) -> None:
             row["subject"] = present
 
 
-def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
-    parties, legal, content = entry.group("parties"), entry.group("legal"), entry.group("content")
+def _row(entry: _Entry, public: dict[str, Any]) -> Row:
+    parties, legal, content = entry.groups["parties"], entry.groups["legal"], entry.groups["content"]
     refused = public["kind"] == "exchange.refused"
     named = {**parties, **legal}
     return {
@@ -231,7 +250,7 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
         "outcome": content["outcome"],
         "line": tuple(named[name] for name in LINE),
         "case_reference": legal["case_reference"],
-        "subject": bytes.fromhex(entry.group("subject")["pseudonym"]),
+        "subject": bytes.fromhex(entry.groups["subject"]["pseudonym"]),
         "reasons": [*content["reasons"], content["outcome"]] if refused else [],
         "body": {
             "term": legal["term"],
@@ -246,10 +265,10 @@ def _row(entry: OpenedEntry, public: dict[str, Any]) -> Row:
     }
 
 
-def _close(row: Row, entry: OpenedEntry, public: dict[str, Any]) -> None:
-    content, body, outcome = entry.group("content"), row["body"], public["kind"].partition(".")[2]
+def _close(row: Row, entry: _Entry, public: dict[str, Any]) -> None:
+    content, body, outcome = entry.groups["content"], row["body"], public["kind"].partition(".")[2]
     body["fault"] = content["fault"]
-    body["released"] = entry.group("legal")["released"]
+    body["released"] = entry.groups["legal"]["released"]
     body["reasons"] = body["reasons"] + content["reasons"]
     body["entries"].append(_reference(entry, public["kind"]))
     row["closed_idx"], row["closed_at"], row["outcome"] = entry.index, public["time"], outcome
@@ -257,7 +276,7 @@ def _close(row: Row, entry: OpenedEntry, public: dict[str, Any]) -> None:
     row["reasons"] = [] if outcome == "released" else [*content["reasons"], *fault, outcome]
 
 
-def _reference(entry: OpenedEntry, kind: str) -> dict[str, Any]:
+def _reference(entry: _Entry, kind: str) -> dict[str, Any]:
     return {"index": entry.index, "entry": entry.entry.hex(), "kind": kind}
 
 

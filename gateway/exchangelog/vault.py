@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.errors import LogUnavailable
 from gateway.exchangelog.archive import Archive
+from gateway.exchangelog.entry import Fresh
 from gateway.keys import Masters
 from gateway.store import Connection, DropWraps, PutMonth, Store
 
@@ -35,6 +36,7 @@ class Vault:
         self._masters = masters
         self._archive = Archive(archive)
         self._keys: dict[str, AESGCM] = {}
+        self.just_sealed = Fresh()
 
     async def prepare(self, store: Store, month: str) -> AESGCM:
         """The month's key, made and stored if it is the first to ask. LogUnavailable if that cannot be."""
