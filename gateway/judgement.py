@@ -10,6 +10,7 @@ import hmac
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from gateway.consents import ConsentBook, Held
 from gateway.current import Holding
@@ -21,12 +22,15 @@ from gateway.policy import COMPARISONS_A_DAY, QUOTA_CODES, comparison_quota_key,
 from gateway.registers import candidates
 from gateway.store import REGISTERS, Store, consent_scope
 
+_MOST_KNOWN = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A decision with what it rests on: the holding, the candidates' facts, the consent; and what it took."""
 
     holding: Holding
+    moment: datetime
     service: Service
     decision: Decision
     facts: list[Facts]
@@ -43,14 +47,31 @@ class Judgement:
         return unmoved
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
+class _Known:
+    """The candidates of a question that was asked before. `lasting`: the decision rests on nothing else; then it is
+    kept beside them.
+    """
+
+    facts: list[Facts]
+    lasting: bool
+    decision: Decision | None = None
+
+
+@dataclass(slots=True)
 class Judging:
-    """Judges questions. Reads today's quotas and the citizen's consent, where the agreement's term needs them."""
+    """Judges questions. Reads today's quotas and the citizen's consent, where the agreement's term needs them.
+
+    The candidates of a question follow from the holding, which never changes but as a whole, and from what the question
+    names, whoever it is about: so they are kept for as long as the holding holds. Belongs to one event loop.
+    """
 
     store: Store
     consents: ConsentBook
     person_key: bytes = field(repr=False)
     """What the pseudonyms are keyed with under which comparisons are counted; no log or consent knows them."""
+    _known: dict[Any, _Known] = field(default_factory=dict, init=False, repr=False)
+    _of: Holding | None = field(default=None, init=False, repr=False)
 
     async def judge(
         self, holding: Holding, caller: Caller, question: Question, *, standing: Decision | None = None
@@ -64,17 +85,46 @@ class Judging:
         own = 0 if standing is None else 1
         service = route(holding, question)
         about(service.id)
-        facts = candidates(holding.registers, caller, service, question, moment)
-        if standing is not None:
-            facts = _on_the_term_of(standing, facts)
-        person = self._person(question)
-        facts = [await self._with_quotas(fact, moment, own, person) for fact in facts]
-        facts, consent = await self.consents.joined(facts, question, moment, own=own)
-        decision = holding.judge.judge(facts)
-        if question.given and decision.permit:
-            counted = (comparison_quota_key(str(decision.agreement), str(decision.term), person), COMPARISONS_A_DAY)
-            decision = replace(decision, quotas=(*decision.quotas, counted))
-        return Judgement(holding, service, decision, facts, consent, round((time.perf_counter() - begun) * 1e6))
+        known = self._candidates(holding, caller, service, question, moment)
+        facts, decision, consent = known.facts, known.decision, None
+        if decision is None or standing is not None:
+            if standing is not None:
+                facts = _on_the_term_of(standing, facts)
+            person = self._person(question)
+            facts = [await self._with_quotas(fact, moment, own, person) for fact in facts]
+            facts, consent = await self.consents.joined(facts, question, moment, own=own)
+            decision = holding.judge.judge(facts)
+            if question.given and decision.permit:
+                counted = (comparison_quota_key(str(decision.agreement), str(decision.term), person), COMPARISONS_A_DAY)
+                decision = replace(decision, quotas=(*decision.quotas, counted))
+            if consent is not None:
+                moment = facts[0].now
+            if known.lasting and standing is None:
+                known.decision = decision
+        took = round((time.perf_counter() - begun) * 1e6)
+        return Judgement(holding, moment, service, decision, facts, consent, took)
+
+    def _candidates(
+        self, holding: Holding, caller: Caller, service: Service, question: Question, moment: datetime
+    ) -> _Known:
+        if self._of is not holding or len(self._known) >= _MOST_KNOWN:
+            self._of, self._known = holding, {}
+        key = (
+            caller.id,
+            service.id,
+            question.purpose,
+            question.fields,
+            question.officer,
+            question.consent_id is not None,
+            frozenset(question.given),
+            bangkok_day(moment),
+        )
+        known = self._known.get(key)
+        if known is None:
+            facts = candidates(holding.registers, caller, service, question, moment)
+            lasting = not question.given and question.consent_id is None and not any(map(_varies, facts))
+            known = self._known[key] = _Known(facts, lasting)
+        return known
 
     def _person(self, question: Question) -> str:
         """Whose data something is compared with: a pseudonym of this use alone."""
@@ -127,6 +177,15 @@ def refusal(decision: Decision) -> GatewayError:
     if decision.reasons and all(reason.code in QUOTA_CODES for reason in decision.reasons):
         return QuotaExceeded(decision.reasons, retry_after=_seconds_to_midnight())
     return Denied(decision.reasons)
+
+
+def _varies(fact: Facts) -> bool:
+    """Whether a judgement on it rests on what is used of a quota, or on a consent."""
+    term = fact.term
+    return term is not None and (
+        bool(term.quota_per_day or term.quota_per_officer_per_day)
+        or "consent" in (term.lawful_basis, term.sensitive_basis)
+    )
 
 
 def _on_the_term_of(decision: Decision, facts: list[Facts]) -> list[Facts]:

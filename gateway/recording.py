@@ -74,7 +74,7 @@ class Recording:
         Raises Moved, QuotaSpent, AlreadyUsed (the proof), LogUnavailable.
         """
         await self.log.ready(now())
-        snapshot = self.recorder.snapshot(judgement.facts)
+        snapshot = self.recorder.snapshot(judgement.facts, judgement.moment)
         decision, subject = judgement.decision, self.log.subject(question.identifier_kind.value, question.identifier)
         entry = self.log.decided(
             exchange_id,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -48,11 +49,13 @@ class Recorder:
         self._known: dict[Any, _Standing] = {}
         self._written: set[bytes] = set()
 
-    def snapshot(self, candidates: Sequence[Facts]) -> Snapshot:
-        """What is kept of one question's facts: JSON, in canonical form (RFC 8785) once dumped with sorted keys."""
+    def snapshot(self, candidates: Sequence[Facts], moment: datetime) -> Snapshot:
+        """What is kept of one question's facts, judged at `moment`: JSON, in canonical form (RFC 8785) once dumped with
+        sorted keys.
+        """
         standing = [self._standing(facts) for facts in candidates]
         kept = {
-            "now": timestamp(candidates[0].now),
+            "now": timestamp(moment),
             "candidates": [
                 {
                     "on": one.digest,

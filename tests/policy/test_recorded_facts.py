@@ -10,6 +10,7 @@ import pytest
 
 from gateway.errors import MalformedRequest
 from gateway.exchangelog.entry import canonical
+from gateway.model import Facts
 from gateway.policy import Judge, PolicySet, Recorder, filled_in, recorded_facts, replay
 from gateway.policy.examples import Example
 
@@ -28,7 +29,7 @@ def test_what_is_kept_is_canonical_and_only_of_what_was_asked(examples: dict[str
     assert facts.term is not None
     other = replace(facts.term, id="other", purpose="other.purpose")
     facts = replace(facts, agreement=replace(facts.agreement, terms=(other, facts.term)), fields=("life_status",))
-    snapshot = Recorder().snapshot([facts, facts])
+    snapshot = Recorder().snapshot([facts, facts], facts.now)
     text = canonical(snapshot.facts)
     assert text == orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
     assert len(text) < 512
@@ -102,23 +103,24 @@ def test_a_draft_tells_what_would_have_gone_otherwise(
 
 def test_what_many_questions_rest_on_is_brought_until_it_is_written(examples: dict[str, Example]) -> None:
     recorder, facts = Recorder(), examples["permit/old-age-allowance"].facts
-    first = recorder.snapshot([facts])
-    again = recorder.snapshot([replace(facts, quota_used=3)])
+    first = recorder.snapshot([facts], facts.now)
+    again = recorder.snapshot([replace(facts, quota_used=3)], facts.now)
     assert first.standing == again.standing != ()
     recorder.written(first)
-    assert recorder.snapshot([facts]).standing == ()
-    other = recorder.snapshot([facts, replace(facts, fields=facts.fields[:1])])
+    assert recorder.snapshot([facts], facts.now).standing == ()
+    other = recorder.snapshot([facts, replace(facts, fields=facts.fields[:1])], facts.now)
     assert len(other.standing) == 1
 
 
 def test_facts_whose_standing_part_is_gone_are_none(examples: dict[str, Example]) -> None:
-    snapshot = Recorder().snapshot([examples["permit/old-age-allowance"].facts])
+    facts = examples["permit/old-age-allowance"].facts
+    snapshot = Recorder().snapshot([facts], facts.now)
     assert filled_in(snapshot.facts, {}) is None
     assert filled_in(None, {}) is None
 
 
-def _kept(recorder: Recorder, facts: object) -> dict[str, object]:
-    snapshot = recorder.snapshot([facts])  # type: ignore[list-item]
+def _kept(recorder: Recorder, facts: Facts) -> dict[str, object]:
+    snapshot = recorder.snapshot([facts], facts.now)
     bodies = {change.digest.hex(): orjson.loads(change.body) for change in snapshot.standing}
     filled = filled_in(orjson.loads(canonical(snapshot.facts)), bodies)
     assert filled is not None
