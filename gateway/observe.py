@@ -13,7 +13,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from gateway.tally import Exchanges
 
 logger: Any = structlog.get_logger("linkage")
 
@@ -92,20 +94,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.exchanges = Counter(
-            "linkage_exchanges",
-            "Requests to /v1/exchanges by service (none: ended before it was known) and code (ok, or the problem's).",
-            ["service", "code"],
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
-            "linkage_exchange_seconds",
-            "How long a request to /v1/exchanges took, in seconds, by service and outcome.",
-            ["service", "outcome"],
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-            registry=self.registry,
-        )
-        self.in_flight = Gauge("linkage_in_flight", "Exchanges under way.", registry=self.registry)
+        self.exchanges = Exchanges()
+        self.registry.register(self.exchanges)
         self.turned_away = Counter(
             "linkage_turned_away", "Unauthenticated and malformed requests.", ["kind"], registry=self.registry
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 
-from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -42,8 +41,6 @@ class ExchangeRoute:
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self._under_way = 0
-        self._counted: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -72,26 +69,18 @@ class ExchangeRoute:
             code, outcome = GatewayFailed.code, "gateway"  # the outermost layer says so to the caller
             raise
         finally:
-            key = course.service, code
-            counted = self._counted.get(key)
-            if counted is None:
-                metrics = edge.metrics
-                counted = metrics.exchanges.labels(*key), metrics.seconds.labels(course.service, outcome)
-                self._counted[key] = counted
-            counted[0].inc()
-            counted[1].observe(time.perf_counter() - begun)
+            edge.metrics.exchanges.count(course.service, code, outcome, time.perf_counter() - begun)
 
     async def _exchange(self, incoming: Incoming) -> Sealed:
         """Runs the pipeline if there is a place; Overloaded if not."""
-        if self._under_way >= self._edge.settings.max_in_flight:
+        exchanges = self._edge.metrics.exchanges
+        if exchanges.under_way >= self._edge.settings.max_in_flight:
             raise Overloaded(retry_after=1)
-        self._under_way += 1
-        self._edge.metrics.in_flight.set(self._under_way)
+        exchanges.under_way += 1
         try:
             return await self._edge.pipeline.exchange(incoming)
         finally:
-            self._under_way -= 1
-            self._edge.metrics.in_flight.set(self._under_way)
+            exchanges.under_way -= 1
 
 
 def _outcome(error: GatewayError) -> str:
