@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -115,28 +115,33 @@ def project(connection: Connection, vault: Vault) -> bool:
         connection.rollback()
         return True
     found = _Slice()
-    for index, entry, month in rows:
-        groups = _groups(connection, vault, index, bytes(entry), month)
-        if groups is not None:
-            _take(connection, found, _Entry(index, bytes(entry), groups))
+    for entry in _entries(connection, vault, rows):
+        _take(connection, found, entry)
     _write(connection, found)
     connection.commit()
     return len(rows) == SLICE
 
 
-def _groups(connection: Connection, vault: Vault, index: int, entry: bytes, month: str) -> Groups | None:
-    """An entry's groups; None where its month is forgotten, or it is broken: it then hides itself alone, and the
-    verifier says which it is.
+def _entries(connection: Connection, vault: Vault, rows: Sequence[tuple[int, bytes, str]]) -> Iterator[_Entry]:
+    """Those that can be read. One that is broken hides itself alone, and the verifier says which it is; of a month that
+    is forgotten none is left.
     """
-    fresh, key = vault.just_sealed.take(entry), vault.open(connection, month)
-    if fresh is not None or key is None:
-        return fresh
-    ((sealed,),) = connection.rows("SELECT sealed FROM log_entries WHERE idx = ?", (index,))
-    try:
-        unsealed = unseal(index, entry, vault.sealed(index, bytes(sealed)), key)
-    except BrokenEntry:
-        return None
-    return {name: unsealed.group(name) for name in GROUPS}
+    fresh = {index: vault.just_sealed.take(bytes(entry)) for index, entry, _ in rows}
+    sealed: dict[int, bytes] = {}
+    if None in fresh.values():
+        bounds = (rows[0][0], rows[-1][0])
+        sealed = dict(connection.rows("SELECT idx, sealed FROM log_entries WHERE idx BETWEEN ? AND ?", bounds))
+    for index, entry, month in rows:
+        groups, key = fresh[index], vault.open(connection, month)
+        if key is None:
+            continue
+        if groups is None:
+            try:
+                unsealed = unseal(index, bytes(entry), vault.sealed(index, bytes(sealed[index])), key)
+            except BrokenEntry:
+                continue
+            groups = {name: unsealed.group(name) for name in GROUPS}
+        yield _Entry(index, bytes(entry), groups)
 
 
 def empty(connection: Connection) -> None:
