@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -44,6 +45,9 @@ def read_object(body: bytes) -> dict[str, Any]:
 
     Raises MalformedRequest, which says what kind of mistake it is and nothing of the content.
     """
+    plain = _plain(body)
+    if plain is not None:
+        return plain
     try:
         text = body.decode("utf-8")
         value = json.loads(
@@ -64,6 +68,21 @@ def read_object(body: bytes) -> dict[str, Any]:
     if "\\u" in text and not _encodable(value):
         raise MalformedRequest("the body holds a lone surrogate", "เนื้อหามีรหัสอักขระที่ไม่สมบูรณ์")
     return value
+
+
+def _plain(body: bytes) -> dict[str, Any] | None:
+    """An object of texts and no escapes, which most questions are, read fast: every quote in it then opens or closes a
+    key or a text, and had one key stood twice, there would be more of them. None for all else, good or bad.
+    """
+    if b"\\" in body:
+        return None
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if type(value) is not dict or not all(type(text) is str for text in value.values()):
+        return None
+    return value if body.count(b'"') == 4 * len(value) else None
 
 
 def read_question(body: bytes, *, sandbox: bool) -> Question:

@@ -73,7 +73,8 @@ class Recording:
 
         Raises Moved, QuotaSpent, AlreadyUsed (the proof), LogUnavailable.
         """
-        await self.log.ready(now())
+        moment = now()
+        await self.log.ready(moment)
         snapshot = self.recorder.snapshot(judgement.facts, judgement.moment)
         decision, subject = judgement.decision, self.log.subject(question.identifier_kind.value, question.identifier)
         entry = self.log.decided(
@@ -83,6 +84,7 @@ class Recording:
             judgement.service,
             decision,
             subject,
+            at=moment,
             request_digest=self.log.request_digest(body),
             judged_us=judgement.microseconds,
             facts=snapshot.facts,
@@ -144,8 +146,9 @@ class Recording:
     async def _close(
         self, decided: Decided, outcome: str, unless: Mapping[str, int] | None = None, **content: Any
     ) -> Appended:
-        await self.log.ready(now())
-        entry = self.log.closed(outcome, decided.exchange_id, subject=decided.subject, **content)
+        moment = now()  # one for both: the month may turn between two
+        await self.log.ready(moment)
+        entry = self.log.closed(outcome, decided.exchange_id, at=moment, subject=decided.subject, **content)
         return await self.store.append([entry], [CloseExchange(decided.exchange_id)], unless)
 
 

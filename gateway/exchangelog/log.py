@@ -151,14 +151,15 @@ class ExchangeLog:
         request_digest: str,
         judged_us: int,
         facts: Mapping[str, Any] | None = None,
+        at: datetime | None = None,
     ) -> EntryDraft:
-        """`exchange.decided` for a permit, `exchange.refused` for a denial.
+        """`exchange.decided` for a permit, `exchange.refused` for a denial. `at`: when, as `ready` was told.
 
         `facts`: what it was judged on. In the group that no proof shows: a consent's facts tell the source of a
         citizen's age, and other agreements' are not the asker's to see. What is withheld from the person counts later
         (`told`), so that their count does not tip them off.
         """
-        moment, withheld = now(), decision.withheld
+        moment, withheld = at or now(), decision.withheld
         return self.draft(
             "exchange.decided" if decision.permit else "exchange.refused",
             moment,
@@ -227,11 +228,12 @@ class ExchangeLog:
         fault: str | None = None,
         reasons: tuple[str, ...] = (),
         source_us: int | None = None,
+        at: datetime | None = None,
     ) -> EntryDraft:
-        """The one outcome of a decided exchange: `released`, `failed`, `withheld` or `interrupted`."""
+        """The one outcome of a decided exchange: `released`, `failed`, `withheld` or `interrupted`. `at`: as above."""
         return self.draft(
             f"exchange.{outcome}",
-            now(),
+            at or now(),
             exchange=exchange,
             subject={"pseudonym": subject.hex} if subject else {},
             legal={"released": list(released)},

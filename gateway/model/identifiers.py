@@ -8,6 +8,7 @@ import time
 import unicodedata
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
+from operator import mul
 
 from gateway.errors import InvalidCitizenId
 
@@ -26,6 +27,7 @@ REGISTER_ID = re.compile(r"[a-z0-9][a-z0-9._-]{1,63}", re.ASCII)
 
 _THIRTEEN = re.compile(r"[0-9]{13}", re.ASCII)
 _WRITTEN = re.compile(r"(?<![0-9])[0-9]([ ./-]?)[0-9]{4}\1[0-9]{5}\1[0-9]{2}\1[0-9](?![0-9])", re.ASCII)
+_WEIGHTS = range(13, 1, -1)
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _CROCKFORD for second in _CROCKFORD]
 
@@ -39,7 +41,8 @@ class IdentifierKind(StrEnum):
 
 def check_digit(twelve: str) -> int:
     """The 13th digit for twelve: (11 - sum(d[i] * (13 - i)) mod 11) mod 10. Civil Registration numbering."""
-    return (11 - sum(int(d) * (13 - i) for i, d in enumerate(twelve)) % 11) % 10
+    weighed: int = sum(map(mul, map(int, twelve), _WEIGHTS))
+    return (11 - weighed % 11) % 10
 
 
 def has_valid_check_digit(digits: str) -> bool:
