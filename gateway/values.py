@@ -107,7 +107,8 @@ Quota = Annotated[int, Field(ge=1, le=1_000_000_000)]
 class Form(BaseModel):
     """Strict: no unknown key, no coercion between types (dates are given as text)."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    # What pydantic makes of a form is made when it is first read: a start would else make all of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True, defer_build=True)
 
 
 class Title(Form):

@@ -9,13 +9,15 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import typer
 
 from gateway.cli.failures import WrongUse, exit_code, told
 from gateway.cli.output import Screen
-from gateway.client import Gateway
+
+if TYPE_CHECKING:
+    from gateway.client import Gateway
 
 P = ParamSpec("P")
 
@@ -126,6 +128,8 @@ def open_gateway(
             "ระบุไฟล์กุญแจของท่านด้วย --key หรือ LINKAGE_KEY_FILE (สร้างได้ด้วย `linkage keys new`)",
             "name your key file: --key FILE, or LINKAGE_KEY_FILE (`linkage keys new` makes one)",
         )
+    from gateway.client import Gateway
+
     try:
         return Gateway(url, as_, key, ca_file=ca_file, issuer=issuer or None, allow_plaintext=plaintext, dpop=dpop)
     except ssl.SSLError:

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from gateway.client import ClientError, NotForUrl, Problem, Unreachable, UntrustedAnswer
 from gateway.errors import GatewayError, Reason
 from gateway.keys import KeyFileError
+
+if TYPE_CHECKING:
+    from gateway.client import Problem
 
 _DATABASES = ("sqlite3", "psycopg", "sqlalchemy")
 """Whose exceptions are a database's: by name, so that a command that needs none does not load them."""
@@ -34,7 +36,7 @@ class Refused(WrongUse):
     """The command was used well, but what it found forbids it (a check fails, a register differs)."""
 
 
-class ActUnanswered(Unreachable):
+class ActUnanswered(Exception):
     """No answer came to an act of governance, which may be on record all the same."""
 
 
@@ -73,45 +75,53 @@ _HELP: dict[str, tuple[str, str]] = {
 
 def exit_code(error: BaseException) -> int:
     """1 for what was refused or failed, 2 for wrong use."""
+    from gateway.client import NotForUrl
+
     if isinstance(error, Refused):
         return REFUSED
     return WRONG_USE if isinstance(error, (WrongUse, KeyFileError, NotForUrl)) else REFUSED
 
 
-_CLIENT_ERRORS: tuple[tuple[type[ClientError], str, str, str], ...] = (
-    (
-        NotForUrl,
-        "wrong_use",
-        "รหัสที่ระบุเว้นว่าง หรือคล้ายเลขประจำตัวประชาชน จึงไม่ส่ง",
-        "",
-    ),
-    (
-        ActUnanswered,
-        "unreachable",
-        "ไม่มีคำตอบจากเกตเวย์ จึงไม่ทราบว่ารายการนี้บันทึกแล้วหรือไม่ ดูด้วยคำสั่ง show หรือสั่งซ้ำได้โดยไม่เกิดผลสองครั้ง",
-        "; whether the act is on record is not known: look with `show`, or repeat the command: none is done twice",
-    ),
-    (
-        Unreachable,
-        "unreachable",
-        "ติดต่อเกตเวย์ไม่ได้ ตรวจสอบ --url และว่าเกตเวย์ทำงานอยู่",
-        "; check --url, and that the gateway runs",
-    ),
-    (
-        UntrustedAnswer,
-        "untrusted_answer",
-        "ลายมือชื่อของคำตอบไม่ถูกต้อง จึงไม่ใช้คำตอบนี้ แจ้งผู้ดูแลเกตเวย์",
-        "; the answer was thrown away: tell the gateway's administrator",
-    ),
-    (ClientError, "unexpected_answer", "คำตอบไม่ได้อยู่ในรูปแบบของเกตเวย์ ตรวจสอบ --url", "; check --url"),
-)
+def _client_errors() -> tuple[tuple[type[Exception], str, str, str], ...]:
+    """The client is loaded where an error is told: a command that needs none, like `serve`, does without it."""
+    from gateway.client import ClientError, NotForUrl, Unreachable, UntrustedAnswer
+
+    return (
+        (
+            NotForUrl,
+            "wrong_use",
+            "รหัสที่ระบุเว้นว่าง หรือคล้ายเลขประจำตัวประชาชน จึงไม่ส่ง",
+            "",
+        ),
+        (
+            ActUnanswered,
+            "unreachable",
+            "ไม่มีคำตอบจากเกตเวย์ จึงไม่ทราบว่ารายการนี้บันทึกแล้วหรือไม่ ดูด้วยคำสั่ง show หรือสั่งซ้ำได้โดยไม่เกิดผลสองครั้ง",
+            "; whether the act is on record is not known: look with `show`, or repeat the command: none is done twice",
+        ),
+        (
+            Unreachable,
+            "unreachable",
+            "ติดต่อเกตเวย์ไม่ได้ ตรวจสอบ --url และว่าเกตเวย์ทำงานอยู่",
+            "; check --url, and that the gateway runs",
+        ),
+        (
+            UntrustedAnswer,
+            "untrusted_answer",
+            "ลายมือชื่อของคำตอบไม่ถูกต้อง จึงไม่ใช้คำตอบนี้ แจ้งผู้ดูแลเกตเวย์",
+            "; the answer was thrown away: tell the gateway's administrator",
+        ),
+        (ClientError, "unexpected_answer", "คำตอบไม่ได้อยู่ในรูปแบบของเกตเวย์ ตรวจสอบ --url", "; check --url"),
+    )
 
 
 def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:  # noqa: PLR0911 - one return a kind
     """The error as a JSON body and as lines for a person."""
+    from gateway.client import Problem
+
     if isinstance(error, Problem):
         return error.as_json(), _problem_lines(error)
-    for kind, code, thai, more in _CLIENT_ERRORS:
+    for kind, code, thai, more in _client_errors():
         if isinstance(error, kind):
             return _both(code, thai, f"{error}{more}")
     if isinstance(error, WrongUse):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import socket
 from pathlib import Path
@@ -83,6 +84,7 @@ def serve(
     ] = None,
 ) -> None:
     """เปิดเกตเวย์ / Runs the gateway until it is told to stop. All other settings are LINKAGE_* variables."""
+    gc.disable()  # what a start loads stays: looking through it again and again is a tenth of a start. `app` goes on
     from gateway import app
     from gateway.store import AlreadyInUse
     from gateway.store.lease import NameTaken

@@ -1,7 +1,8 @@
 """What the commands print: tables that line up in Thai, JSON, and CSV that a spreadsheet opens safely.
 
 Every text that came from elsewhere is shown as it is, but never obeyed: control and direction characters are made
-visible, and rich's markup is off.
+visible, and rich's markup is off. rich is loaded when something is printed for a person: a gateway that serves prints
+nothing.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import orjson
 import yaml
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from gateway.printed import HARMFUL, visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _LONG_NUMBER = re.compile(r"(?P<ours>[0-9a-f]{32,}|\b[a-z]{1,8}_[0-9a-z]{26}\b)|\d(?:[\s._/-]{0,2}\d){11,}")
 """Twelve digits or more, however they are grouped, in any script: a citizen ID, or a mistyped one. `ours`: digests
@@ -121,10 +122,14 @@ class Screen:
 
     def line(self, text: str) -> None:
         """A line for a person."""
-        _console(sys.stdout).print(Text(visible(text)), soft_wrap=True)
+        _print_line(sys.stdout, text)
 
     def table(self, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> None:
         """Rows under two-line headings (Thai, English)."""
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+        from rich.text import Text
+
         table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
         for thai, english in columns:
             table.add_column(Text(f"{thai}\n{english}"), overflow="fold")
@@ -134,6 +139,9 @@ class Screen:
 
     def fields(self, body: Mapping[str, Any], titles: Mapping[str, tuple[str, str]] | None = None) -> None:
         """One record, a line for each of its fields; lists of objects are indented below."""
+        from rich.table import Table
+        from rich.text import Text
+
         grid = Table.grid(padding=(0, 2))
         grid.add_column()
         grid.add_column(overflow="fold")
@@ -152,9 +160,8 @@ class Screen:
         if self.as_json:
             _write(sys.stderr, json_text({"error": masked_body(dict(body))}) + "\n")
         else:
-            console = _console(sys.stderr)
             for line in lines:
-                console.print(Text(visible(masked(line))), soft_wrap=True)
+                _print_line(sys.stderr, masked(line))
 
 
 def _lines(value: Any) -> str:
@@ -169,7 +176,15 @@ def _is_title(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"th", "en"}
 
 
+def _print_line(file: IO[str], text: str) -> None:
+    from rich.text import Text
+
+    _console(file).print(Text(visible(text)), soft_wrap=True)
+
+
 def _console(file: IO[str]) -> Console:
+    from rich.console import Console
+
     console = Console(file=file, markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         # A pipe or a file has no width: rows stay whole, for grep and for reading later.

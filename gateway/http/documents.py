@@ -31,7 +31,8 @@ ONE_IDENTIFIER: list[JsonValue] = [{"required": ["citizen_id"]}, {"required": ["
 class Document(BaseModel):
     """No key that is not documented."""
 
-    model_config = ConfigDict(extra="forbid")
+    # What pydantic makes of it is made when it is first read or shown: most only stand in the OpenAPI document.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class ReasonBody(Document):

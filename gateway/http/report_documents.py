@@ -88,7 +88,7 @@ class KnownBody(Document):
     known: list[KnownExchange]
 
 
-class SummaryBody(BaseModel):
+class SummaryBody(BaseModel, defer_build=True):
     """A time of the log in numbers. `basis` says of each how it is computed; `parameters` are the thresholds."""
 
     from_: str = Field(alias="from")
@@ -111,7 +111,7 @@ class SummaryBody(BaseModel):
     basis: dict[str, dict[str, str]]
 
 
-class NoticeBody(BaseModel):
+class NoticeBody(BaseModel, defer_build=True):
     """One matter that waits: which record it is about, since when, until when, and what of it."""
 
     kind: str = Field(examples=["notice_to_source"])

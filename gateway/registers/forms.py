@@ -33,7 +33,7 @@ Binding = Literal["dpop", "mtls", "any"]
 class Jwk(Form):
     """A public key: Ed25519 or P-256, with a kid, and nothing private."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, defer_build=True)
     kty: Literal["OKP", "EC"]
     crv: Literal["Ed25519", "P-256"]
     x: str = Field(max_length=64)
