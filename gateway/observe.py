@@ -7,31 +7,54 @@ ids of ours, and kinds of failure. What happened to citizens' data is in the exc
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import sys
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from gateway.tally import Exchanges
 
-logger: Any = structlog.get_logger("linkage")
+
+class Lines:
+    """The process's own log: each event is one JSON object on a line of stderr, with its level and time (UTC)."""
+
+    def __init__(self) -> None:
+        self.least = logging.INFO
+
+    def info(self, event: str, **known: Any) -> None:
+        """Something that was done."""
+        self.log(logging.INFO, event, **known)
+
+    def warning(self, event: str, **known: Any) -> None:
+        """Something that its operators should know."""
+        self.log(logging.WARNING, event, **known)
+
+    def error(self, event: str, **known: Any) -> None:
+        """Something that they should see to."""
+        self.log(logging.ERROR, event, **known)
+
+    def log(self, level: int, event: str, **known: Any) -> None:
+        """One line, where the level is among those wanted."""
+        if level >= self.least:
+            moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            self.write({**known, "event": event, "level": logging.getLevelName(level).lower(), "timestamp": moment})
+
+    def write(self, line: dict[str, Any]) -> None:
+        """In one piece, so that threads do not write into each other's."""
+        sys.stderr.write(json.dumps(line, default=repr) + "\n")
+        sys.stderr.flush()
+
+
+logger = Lines()
 
 
 def configure(level: str = "info") -> None:
-    """JSON lines on stderr; the libraries' own loggers only from warnings up, and without access logs."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    """From this level on; the libraries' own loggers only from warnings up, and without access logs."""
+    logger.least = logging.getLevelNamesMapping()[level.upper()]
     for name in ("uvicorn.access", "aiohttp.access", "httpx", "httpcore"):
         logging.getLogger(name).disabled = True
     logging.basicConfig(level=logging.WARNING, handlers=[_Libraries()], force=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from local_sources import KEYS, Process
 from strangers import install, tamper
 
@@ -22,6 +21,7 @@ from gateway.catalogue import kinds, require_openable, services_of, told_of_chan
 from gateway.errors import MalformedRequest
 from gateway.plugin import AgencyUnavailable, ConnectorSettings
 from tests.cli.conftest import run_linkage
+from tests.observed import observed
 from tests.stranger.cases import KEY, registration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -180,7 +180,7 @@ def test_a_registration_stands_whatever_becomes_of_the_package(site: Path) -> No
         require_openable([service])
     assert "nhso.coverage.v1: /connector/settings/digest" in caught.value.detail_en
     look = told_of_changes()
-    with structlog.testing.capture_logs() as lines:
+    with observed() as lines:
         look([service])
         look([service])
     ((told),) = lines

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway.errors import Denied, GatewayError, Overloaded
 from gateway.model import IdentifierKind, Service
@@ -24,6 +23,7 @@ from gateway.plugin import (
 )
 from gateway.settings import Settings
 from gateway.sources import Sources
+from tests.observed import observed
 
 CITIZEN = "9111111111114"
 WORDS = f"ไม่พบ {CITIZEN} in table person"
@@ -318,14 +318,14 @@ async def test_what_a_kind_says_of_why_it_does_not_open_is_told() -> None:
 async def test_operators_are_told_which_address_was_refused_and_how_to_allow_it() -> None:
     of = sources(Plugin(lambda: Record({})))
     allowed = of.watched(service(), Settings(egress_allow=["dopa=10.1.0.0/16"]).address_allowed("dopa"))
-    with structlog.testing.capture_logs() as lines:
+    with observed() as lines:
         assert allowed("10.1.2.3")
         assert [allowed("10.2.2.3") for _ in range(5)] == [False] * 5
         assert not allowed("169.254.169.254")
     how = ["LINKAGE_EGRESS_ALLOW=dopa=10.2.2.3", "LINKAGE_EGRESS_ALLOW=dopa=169.254.169.254"]
     assert [line["allow"] for line in lines] == how, "once an address, however often it is asked for"
     assert {line["event"] for line in lines} == {"address_not_allowed"}
-    with structlog.testing.capture_logs() as lines:
+    with observed() as lines:
         for number in range(300):
             allowed(f"10.3.{number // 256}.{number % 256}")
     assert 0 < len(lines) < 100, "a name that leads everywhere fills neither log nor memory"

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-import structlog
 
 from gateway.app import initialise
 from gateway.current import Current
@@ -17,6 +16,7 @@ from gateway.settings import Settings
 from gateway.store import Store
 from tests.cli.conftest import run_linkage
 from tests.harness import ROOT
+from tests.observed import observed
 
 
 def older(policies: PolicySet) -> PolicySet:
@@ -84,13 +84,13 @@ def test_a_gateway_says_so_at_its_start_and_doctor_says_how_to_mend_it(
 
     store = Store(settings.database)
     try:
-        with structlog.testing.capture_logs() as lines:
+        with observed() as lines:
             current = Current(store, changed=lambda _: None)
             asyncio.run(current.refresh())
     finally:
         store.close()
     (told,) = lines
-    assert (told["event"], told["log_level"]) == ("policies_of_another_version", "warning")
+    assert (told["event"], told["level"]) == ("policies_of_another_version", "warning")
     assert (told["rules"], told["digest"]) == (["consent-not-yet-begun"], old.digest)
 
     monkeypatch.setenv("LINKAGE_STATE_DIR", str(settings.state_dir))

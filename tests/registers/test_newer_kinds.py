@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway.app import initialise
 from gateway.current import Current
@@ -16,6 +15,7 @@ from gateway.settings import Settings
 from gateway.store import PutRegister, Store
 from tests.databases import KINDS as DATABASES
 from tests.databases import fresh
+from tests.observed import observed
 from tests.registers.town import settled
 from tests.store.conftest import Note
 
@@ -40,7 +40,7 @@ async def put(store: Store, kind: str, name: str, **body: Any) -> None:
 async def test_it_follows_what_it_knows_and_tells_of_each_unknown_kind_once(store: Store) -> None:
     current = Current(store, changed=lambda _: None)
     before = await current.refresh()
-    with structlog.testing.capture_logs() as lines:
+    with observed() as lines:
         await put(store, "embargo", "e-1", shape=["of", {"its": "own"}])
         alone = await current.refresh()
         await put(store, "embargo", "e-2")
@@ -50,7 +50,7 @@ async def test_it_follows_what_it_knows_and_tells_of_each_unknown_kind_once(stor
         await current.refresh()
         await put(store, "tariff", "t-1")
         last = await current.refresh()
-    assert [(line["event"], line["log_level"], line["kinds"]) for line in lines] == [
+    assert [(line["event"], line["level"], line["kinds"]) for line in lines] == [
         ("registers_of_another_version", "warning", ["embargo"]),
         ("registers_of_another_version", "warning", ["tariff"]),
     ]
@@ -61,7 +61,7 @@ async def test_it_follows_what_it_knows_and_tells_of_each_unknown_kind_once(stor
     assert last.registers.records.keys() == set(KINDS)
     assert last.judge is before.judge
 
-    with structlog.testing.capture_logs() as lines:  # a start among them
+    with observed() as lines:  # a start among them
         anew = await Current(store, changed=lambda _: None).refresh()
     assert [line["kinds"] for line in lines] == [["embargo", "tariff"]]
     assert anew.registers == last.registers
