@@ -24,7 +24,7 @@ import orjson
 from gateway.exchangelog.entry import BrokenEntry
 from gateway.store import Connection
 from gateway.tlog.checkpoint import open_checkpoint
-from gateway.tlog.merkle import Range, check_consistency, leaf_hashes
+from gateway.tlog.merkle import check_consistency, leaf_hashes, root_of
 from gateway.tlog.note import NoteError, VerifierKey
 from gateway.tlog.tiles import WIDTH, Tile, unbundle
 
@@ -158,11 +158,7 @@ def read_entries(folder: Path, number: int) -> list[bytes]:
 
 def root_of_archive(folder: Path, entries: int) -> bytes:
     """The root over all that the folder's bundles hold, each compared with its tile. BadArchive."""
-    tree = Range()
-    for number in range(entries // WIDTH):
-        for leaf in leaf_hashes(read_entries(folder, number)):
-            tree.add(leaf)
-    return tree.root()
+    return root_of(leaf for number in range(entries // WIDTH) for leaf in leaf_hashes(read_entries(folder, number)))
 
 
 def write_file(path: Path, content: bytes) -> None:

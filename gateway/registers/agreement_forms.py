@@ -78,10 +78,6 @@ class Notice(Form):
             raise ValueError("give the notice's id and version, or the exemption")
         return self
 
-    def as_text(self) -> str:
-        """The notice in one line."""
-        return f"{self.id} {self.version}" if self.id else f"exempt: {self.exemption}"
-
 
 class Exemption(Form):
     """PDPA s.4, or its royal decree: explicit, recorded at each use."""

@@ -135,7 +135,7 @@ def take(batch: Batch, request: Request) -> Appended:
     batch.counted.update(counters)
     _apply(batch, request.changes, bodies, first)
     batch.withholding.meet(request.entries)
-    return Appended(tuple(range(first, batch.size)), tuple(entry for _, entry, _ in sealed), batch.revisions[REGISTERS])
+    return Appended(tuple(range(first, batch.size)), tuple(entry for _, entry, _ in sealed))
 
 
 def write(connection: Connection, batch: Batch) -> None:

@@ -212,11 +212,10 @@ Change = (
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What an append did: the entries' indexes and 32 bytes, in order, and the registers' revision then."""
+    """What an append did: the entries' indexes and 32 bytes, in order."""
 
     indexes: tuple[int, ...]
     entries: tuple[bytes, ...]
-    registers_revision: int
 
 
 class QuotaSpent(Exception):

@@ -59,17 +59,6 @@ def width_at(tile: Tile, size: int) -> int:
     return max(0, min(WIDTH, (size >> HEIGHT * (tile.level or 0)) - tile.index * WIDTH))
 
 
-def tiles_of(size: int, *, entries: bool = True) -> list[Tile]:
-    """Every tile of a tree of `size` leaves, bundles first, each as wide as it is."""
-    found: list[Tile] = []
-    for level in [None, *range(8)] if entries else list(range(8)):
-        count = size >> HEIGHT * (level or 0)
-        found += [Tile(level, index) for index in range(count >> HEIGHT)]
-        if count % WIDTH:
-            found.append(Tile(level, count >> HEIGHT, count % WIDTH))
-    return found
-
-
 def bundle(entries: Iterable[bytes]) -> bytes:
     """Entries, each behind its length as a big-endian uint16."""
     return b"".join(_LENGTH.pack(len(entry)) + entry for entry in entries)

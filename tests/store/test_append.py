@@ -66,8 +66,7 @@ async def test_entries_stand_in_order_without_gaps_and_each_append_stands_togeth
 
 
 async def test_a_register_change_moves_the_revision_and_what_stands_on_the_old_one_is_refused(store: Store) -> None:
-    first = await store.append([Note()], [PutRegister("agency", "a", {"n": 1})], {REGISTERS: 0})
-    assert first.registers_revision == 1
+    await store.append([Note()], [PutRegister("agency", "a", {"n": 1})], {REGISTERS: 0})
     with pytest.raises(Moved):
         await store.append([Note()], [PutRegister("agency", "a", {"n": 2})], {REGISTERS: 0})
     with pytest.raises(Moved):
@@ -79,7 +78,8 @@ async def test_a_register_change_moves_the_revision_and_what_stands_on_the_old_o
     rows = await store.read(lambda c: c.rows("SELECT body FROM registers"))
     assert rows[0][0] == '{"acts":[0,1],"n":2}'
     two = [PutRegister("agency", "b", {}), PutRegister("agency", "c", {})]
-    assert (await store.append([], two, {REGISTERS: 2})).registers_revision == 3
+    await store.append([], two, {REGISTERS: 2})
+    await store.append([Note()], (), {REGISTERS: 3})
 
 
 async def test_of_many_changes_to_one_revision_exactly_one_is_made(store: Store) -> None:

@@ -117,11 +117,11 @@ def test_tile_names_of_the_specification() -> None:
     assert tiles.parse_path("tile/0/x001/x234/067") == tiles.Tile(0, 1234067)
     assert tiles.parse_path("tile/entries/000.p/17") == tiles.Tile(None, 0, 17)
     # A tree of 70,000 entries: 273 full tiles and one of 112 at level 0, one full and one of 17 above, one of 1.
-    found = [tile for tile in tiles.tiles_of(70_000) if tile.level is not None]
-    assert sum(tile.level == 0 and tile.width == 256 for tile in found) == 273
-    assert {(tile.level, tile.width) for tile in found if tile.width < 256} == {(0, 112), (1, 17), (2, 1)}
-    assert [tile.width for tile in tiles.tiles_of(256, entries=False)] == [256, 1]
-    assert all(tiles.width_at(tile, 70_000) == tile.width for tile in found)
+    for level, widths in ((0, [256, 112, 0]), (1, [256, 17, 0]), (2, [1, 0, 0]), (3, [0, 0, 0])):
+        last = 273 >> 8 * level
+        at = (max(last - 1, 0), last, last + 1) if level < 2 else (0, 1, 2)
+        assert [tiles.width_at(tiles.Tile(level, index), 70_000) for index in at] == widths
+    assert [tiles.width_at(tiles.Tile(level, 0), 256) for level in (None, 0, 1, 2)] == [256, 256, 1, 0]
 
 
 @pytest.mark.parametrize(
