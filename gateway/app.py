@@ -58,6 +58,7 @@ from gateway.store.migrate import standing, upgrade
 from gateway.supervisor import supervise
 
 RECOVERY_SECONDS = 15.0
+COLLECT_SECONDS = 60.0
 ATTEMPTS = 8
 STOPPING_SECONDS = 15
 """What stopping takes at most once nothing is under way any more: the last entries, the database let go of."""
@@ -168,6 +169,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
             asyncio.create_task(current.follow(settings.registers_poll)),
             asyncio.create_task(edge.turned_away.run(log)),
             asyncio.create_task(_recover(store, log)),
+            asyncio.create_task(_collect()),
             asyncio.create_task(rates.run()),
             asyncio.create_task(Reminders(current, store, log, metrics).run(settings.registers_poll)),
             asyncio.create_task(forgetting.follow(store, log, vault, current)),
@@ -223,6 +225,17 @@ def _spare_the_collector() -> None:
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+
+
+async def _collect() -> None:
+    """Looks through all but what start-up has made, ten thousand objects, once a minute.
+
+    By the thresholds that would be once in millions of exchanges: they count objects that can be in a cycle, and a few
+    of those can hold megabytes that do not count.
+    """
+    while True:
+        await asyncio.sleep(COLLECT_SECONDS)
+        gc.collect()
 
 
 def serve(settings: Settings) -> None:

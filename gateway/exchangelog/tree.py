@@ -73,7 +73,12 @@ class Tree:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._held: dict[tuple[int, int], list[bytes]] = {}
-        self.subtree: Subtree = subtree_of(self.hashes)
+
+    @property
+    def subtree(self) -> Subtree:
+        """Its perfect subtrees' roots. Not kept: it holds the tree, which would then be freed by no one but a full
+        garbage collection, and each has up to megabytes of hashes."""
+        return subtree_of(self.hashes)
 
     def entries(self, index: int, width: int) -> list[bytes]:
         """The first `width` entries of a bundle, 32 bytes each. LogDamaged where one is missing."""

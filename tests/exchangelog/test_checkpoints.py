@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -81,6 +83,24 @@ async def test_tiles_are_a_convenience(book: Any) -> None:
     built(book)
     root = await book.store.read(lambda c: merkle.tree_root(2800, Tree(c).subtree))
     assert root == merkle.root_of(merkle.leaf_hash(entry) for entry in await entries(book))
+
+
+async def test_what_a_signature_reads_of_the_tree_is_let_go_at_once(book: Any) -> None:
+    """Each second one is made, and the collector, which would find a cycle, hardly ever runs."""
+    await append(book, 600)
+    read: list[weakref.ref[Tree]] = []
+
+    def looked(connection: Connection) -> int:
+        tree = Tree(connection)
+        read.append(weakref.ref(tree))
+        return len(merkle.tree_root(600, tree.subtree))
+
+    gc.disable()
+    try:
+        assert await book.store.read(looked) == 32
+        assert [each() for each in read] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_two_gateways_sign_one_row_of_checkpoints(book: Any) -> None:
