@@ -6,7 +6,7 @@ that fails its checks writes nothing and does not disturb the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -86,7 +86,6 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
     lock_head = "SELECT size FROM head WHERE id = 1"
     if connection.dialect == "postgresql":
         lock_head = "SELECT size FROM head WHERE id = 1 FOR UPDATE"
-    size = connection.rows(lock_head)[0][0]
     subjects = {draft.subject for request in requests for draft in request.entries if draft.subject is not None}
     earlier = set[bytes]().union(*(draft.earlier for request in requests for draft in request.entries))
     subjects |= earlier
@@ -97,19 +96,29 @@ def load(connection: Connection, requests: Sequence[Request]) -> Batch:
     digests = {change.digest for change in changes if isinstance(change, Once)}
     months = {change.month for change in changes if isinstance(change, PutMonth)}
     closing = {change.exchange for change in changes if isinstance(change, CloseExchange)}
+    wanted: dict[str, Collection[Any]] = {
+        "revisions": scopes,
+        "counters": subjects,
+        "quotas": {key for key, _ in keys},
+        "once": digests,
+        "open_exchanges": closing,
+    }
+    queries = {table: _among(connection, table, values) for table, values in wanted.items() if values}
+    (head,), *rows = connection.answers([(lock_head, ()), *queries.values()])
+    found: dict[str, list[Any]] = {table: [] for table in wanted} | dict(zip(queries, rows, strict=True))
     quotas: dict[tuple[str, date], int] = dict.fromkeys(keys, 0)
-    for key, day, used in _among(connection, "key, day, used", "quotas", "key", {key for key, _ in keys}):
-        quotas[key, day if isinstance(day, date) else date.fromisoformat(day)] = used
+    for key, day, taken in found["quotas"]:
+        quotas[key, day if isinstance(day, date) else date.fromisoformat(day)] = taken
     counters: dict[bytes, tuple[int, bytes | None]] = dict.fromkeys(subjects, (0, None))
-    for subject, count, previous in _among(connection, "subject, count, previous", "counters", "subject", subjects):
+    for subject, count, previous in found["counters"]:
         counters[bytes(subject)] = (count, bytes(previous))
     return Batch(
-        size=size,
-        revisions=dict.fromkeys(scopes, 0) | dict(_among(connection, "scope, revision", "revisions", "scope", scopes)),
+        size=head[0],
+        revisions=dict.fromkeys(scopes, 0) | dict(found["revisions"]),
         counters=counters,
         quotas=quotas,
-        used={bytes(row[0]) for row in _among(connection, "digest", "once", "digest", digests)},
-        open={row[0] for row in _among(connection, "exchange", "open_exchanges", "exchange", closing)},
+        used={bytes(row[0]) for row in found["once"]},
+        open={row[0] for row in found["open_exchanges"]},
         months=Months.load(connection, months),
         withholding=Withholding.load(connection, changes, earlier),
         signed=_largest_signed(connection) if any(isinstance(change, PutCheckpoint) for change in changes) else -1,
@@ -208,13 +217,23 @@ def _largest_signed(connection: Connection) -> int:
     return int(connection.rows("SELECT COALESCE(MAX(size), -1) FROM checkpoints")[0][0])
 
 
-def _among(connection: Connection, columns: str, table: str, key: str, values: Iterable[Any]) -> list[Any]:
-    """The rows whose key is among values. Table and column names are ours, never input."""
-    wanted = list(values)
-    if not wanted:
-        return []
-    places = ", ".join("?" * len(wanted))
-    return connection.rows(f"SELECT {columns} FROM {table} WHERE {key} IN ({places})", wanted)  # noqa: S608
+_KEYS = {
+    "revisions": ("scope", "scope, revision"),
+    "counters": ("subject", "subject, count, previous"),
+    "quotas": ("key", "key, day, used"),
+    "once": ("digest", "digest"),
+    "open_exchanges": ("exchange", "exchange"),
+}
+"""Table -> its key, and what is read of its rows."""
+
+
+def _among(connection: Connection, table: str, values: Collection[Any]) -> tuple[str, Sequence[Any]]:
+    """The query for the rows whose key is among values. Table and column names are ours, never input."""
+    key, columns = _KEYS[table]
+    if connection.dialect == "postgresql":  # one statement however many there are: the server has it ready
+        return f"SELECT {columns} FROM {table} WHERE {key} = ANY(?)", [list(values)]  # noqa: S608
+    places = ", ".join("?" * len(values))
+    return f"SELECT {columns} FROM {table} WHERE {key} IN ({places})", list(values)  # noqa: S608
 
 
 def _check(batch: Batch, changes: Sequence[Change]) -> None:

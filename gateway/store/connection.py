@@ -125,6 +125,23 @@ class Connection:
         """All rows of a query."""
         return list(self._raw.execute(self._sql(statement), parameters).fetchall())
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is run within is sent to a server without waiting for each answer; all have come when it ends."""
+        if self.dialect == "sqlite":
+            yield
+        else:
+            with self._raw.pipeline():
+                yield
+
+    def answers(self, queries: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Any]]:
+        """The rows of each query, (statement, parameters), in order; they are asked `together`."""
+        if self.dialect == "sqlite":
+            return [self.rows(*query) for query in queries]
+        with self._raw.pipeline():
+            asked = [self._raw.execute(self._sql(statement), parameters) for statement, parameters in queries]
+        return [cursor.fetchall() for cursor in asked]
+
     def run(self, statement: str, parameters: Sequence[Any] = ()) -> None:
         """One statement without rows."""
         self._raw.execute(self._sql(statement), parameters)

@@ -164,8 +164,9 @@ class Writer:
             if connection is None:
                 connection = Connection(self._url)
             self._serving = connection, time.monotonic()
-            connection.begin()
-            state = load(connection, [waiting.request for waiting in batch])
+            with connection.together():
+                connection.begin()
+                state = load(connection, [waiting.request for waiting in batch])
             for waiting in batch:
                 try:
                     results.append((waiting, take(state, waiting.request)))
@@ -173,8 +174,9 @@ class Writer:
                     results.append((waiting, refusal))
                 except Exception as error:  # a draft that cannot be sealed fails alone
                     results.append((waiting, error))
-            write(connection, state)
-            connection.commit()
+            with connection.together():
+                write(connection, state)
+                connection.commit()
             self._appended = self._appended or bool(state.log)
         except Exception as failure:  # the database's, or whatever else: the thread goes on
             self._serving = None
