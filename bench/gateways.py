@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import json
 import os
 import subprocess
@@ -96,7 +97,12 @@ def has_workers() -> bool:
 
 @contextmanager
 def gateway(database: str, asked: Source, folder: Path, *, workers: int = 1) -> Iterator[Served]:
-    """A gateway on a new database of this kind, seeded, its services answered by the bench's source."""
+    """A gateway on a new database of this kind, seeded, its services answered by the bench's source.
+
+    Its modules are compiled, as the image has them, and any second start where Python may keep what it compiled.
+    """
+    for package in ("gateway", "connectors"):
+        compileall.compile_dir(ROOT / package, quiet=1)
     folder.mkdir()
     with fresh(database, folder) as url:
         settings = ROOM if database == "sqlite" else {**ROOM, "LINKAGE_DATABASE_URL": url}
