@@ -23,5 +23,5 @@ def test_serving_on_sqlite_loads_no_desk_no_migrations_and_no_other_database(tmp
     gateway.stop()
     *loaded, collecting = (gateway.output / "stdout.1").read_text().split()
     assert {"gateway", "fastapi", "uvicorn", "sqlite3"} <= set(loaded)
-    assert not {"alembic", "sqlalchemy", "psycopg", "pymysql", "httpx", "rich"} & set(loaded)
+    assert not {"alembic", "sqlalchemy", "psycopg", "pymysql", "lxml", "httpx", "rich"} & set(loaded)
     assert collecting == "True"
