@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from gateway.catalogue import services_of
-from gateway.errors import LogUnavailable
+from gateway.errors import LogUnavailable, MalformedRequest
 from gateway.identity import LEEWAY, TOKEN_SECONDS, Directory, TokenKey
 from gateway.model import Outage, Service
 from gateway.observe import logger
@@ -122,13 +122,17 @@ class Current:
         await self.refresh()
 
     async def follow(self, every: float) -> None:
-        """Looks for other gateways' changes, for ever."""
+        """Looks for other gateways' changes, for ever. Says once that it cannot: `unless` guards every exchange."""
+        failing = ""
         while True:
             await asyncio.sleep(every)
             try:
                 await self.refresh()
-            except Exception:  # noqa: S112 - the database is away: `unless` still guards every exchange
-                continue
+            except Exception as failure:
+                if failing != (failing := type(failure).__name__):
+                    logger.warning("registers_not_read", kind=failing)
+            else:
+                failing = ""
 
 
 def _judge(registers: Registers) -> tuple[Judge, str]:
@@ -155,12 +159,22 @@ def token_keys(registers: Registers) -> dict[str, TokenKey]:
 
 
 def _services(registers: Registers) -> dict[str, Service]:
-    return {
-        service.id: replace(service, outages=_outages(record, service.id))
-        for record in registers.records["connector"].values()
-        if record["registration"] is not None
-        for service in services_of(record["registration"])
-    }
+    """Those approved. A registration that this version cannot read, an earlier one's, closes its own agency alone."""
+    services: dict[str, Service] = {}
+    for agency, record in registers.records["connector"].items():
+        if record["registration"] is None:
+            continue
+        try:
+            offered = services_of(record["registration"])
+        except MalformedRequest:
+            logger.warning(
+                "registration_of_another_version",
+                agency=agency,
+                meaning="its services are not offered: register and approve a mended one (linkage doctor says what)",
+            )
+            continue
+        services |= {service.id: replace(service, outages=_outages(record, service.id)) for service in offered}
+    return services
 
 
 def _outages(connector: Record, service: str) -> tuple[Outage, ...]:

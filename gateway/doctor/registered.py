@@ -70,8 +70,8 @@ def _connectors(registers: Registers) -> Iterator[Finding]:
                 "wrong",
                 f"การลงทะเบียนของ {agency} ใช้กับรุ่นนี้ไม่ได้: {error.detail_th}",
                 f"the registration of {agency} does not fit this version: {error.detail_en}",
-                "เกตเวย์รุ่นนี้จะไม่เริ่มทำงาน ให้ลงทะเบียนที่แก้แล้วและอนุมัติด้วยรุ่นก่อน",
-                "this version will not start on it: with the one before, register and approve a mended one",
+                "เกตเวย์รุ่นนี้ไม่ให้บริการของหน่วยงานนี้ ให้ลงทะเบียนที่แก้แล้วและอนุมัติ",
+                "its services are not offered by this version: register and approve a mended one",
             )
     for service, en, th in lacking(services):
         wrong = True

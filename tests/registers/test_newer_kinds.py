@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 
 from gateway.app import initialise
 from gateway.current import Current
+from gateway.errors import LogUnavailable
 from gateway.registers import KINDS, Registers
 from gateway.settings import Settings
 from gateway.store import PutRegister, Store
 from tests.databases import KINDS as DATABASES
 from tests.databases import fresh
+from tests.harness import registration_of
 from tests.observed import observed
 from tests.registers.town import settled
 from tests.store.conftest import Note
@@ -75,3 +78,34 @@ def test_what_is_judged_by_is_the_same_with_and_without_them() -> None:
     assert without.unknown == frozenset()
     for held in ("records", "agencies", "clients", "officers", "operators", "purposes", "agreements"):
         assert getattr(mixed, held) == getattr(without, held), held
+
+
+async def test_a_registration_that_this_version_cannot_read_closes_its_own_agency_alone(store: Store) -> None:
+    current = Current(store, changed=lambda _: None)
+    await current.refresh()
+    connector = {"status": "active", "disabled_services": [], "outages": []}
+    earlier = {**registration_of("nhso", "http://127.0.0.1:9"), "what_no_version_knows": True}
+    with observed() as lines:
+        await put(store, "connector", "nhso", registration=earlier, **connector)
+        await put(store, "connector", "dopa", registration=registration_of("dopa", "http://127.0.0.1:9"), **connector)
+        holding = await current.refresh()
+    assert {service.agency for service in holding.services.values()} == {"dopa"}
+    assert [(line["event"], line["agency"]) for line in lines] == [("registration_of_another_version", "nhso")]
+
+
+async def test_a_database_that_cannot_be_read_is_told_of_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    current = Current(store, changed=lambda _: None)
+    await current.refresh()
+    tries: list[int] = []
+
+    async def refresh() -> None:
+        tries.append(1)
+        raise LogUnavailable
+
+    monkeypatch.setattr(current, "refresh", refresh)
+    with observed() as lines:
+        following = asyncio.create_task(current.follow(0.001))
+        while len(tries) < 5:
+            await asyncio.sleep(0.001)
+        following.cancel()
+    assert [(line["event"], line["kind"]) for line in lines] == [("registers_not_read", "LogUnavailable")]
