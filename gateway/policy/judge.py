@@ -31,7 +31,7 @@ QUOTA_CODES = frozenset({"quota_exceeded", "officer_quota_exceeded", "comparison
 """The reason codes that time alone cures: a refusal for nothing else is a 429."""
 
 REMEMBERED = 4096
-"""Cedar's answers kept, about a KiB each."""
+"""Cedar's answers kept, about 3 KiB each."""
 
 _LOG = logging.getLogger(__name__)
 

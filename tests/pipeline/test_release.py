@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 
+from gateway import release
 from gateway.model import FieldInfo, IdentifierKind, Service
 from gateway.plugin import AgencyMisbehaved, Record
 from gateway.release import Minimiser
@@ -125,3 +127,19 @@ def test_the_day_or_time_of_a_record_passes(moment: str) -> None:
 )
 def test_anything_else_in_its_place_does_not(moment: Any) -> None:
     assert fault({"status": "alive"}, ("status",), as_of=moment) == "as_of"
+
+
+def test_validators_are_kept_for_what_was_released_last_and_for_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any part of a term's fields can be asked for, and each has a validator of its own: memory is bounded."""
+    compiled: list[list[str]] = []
+
+    def compile_one(schema: dict[str, Any], **options: Any) -> Draft202012Validator:
+        compiled.append([*schema["properties"]])
+        return Draft202012Validator(schema, **options)
+
+    monkeypatch.setattr(release, "Draft202012Validator", compile_one)
+    monkeypatch.setattr(release, "_MOST_REMEMBERED", 2)
+    of, record = Minimiser(), Record({"status": "alive", "name": "Somsri", "children": 2}, echo=CITIZEN)
+    for field in ("status", "name", "status", "children", "status", "name"):
+        assert of.minimise(record, service(), (field,), CITIZEN).keys() == {field}
+    assert compiled == [["status"], ["name"], ["children"], ["name"]]
