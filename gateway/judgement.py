@@ -22,7 +22,7 @@ from gateway.policy import COMPARISONS_A_DAY, QUOTA_CODES, comparison_quota_key,
 from gateway.registers import candidates
 from gateway.store import REGISTERS, Store, consent_scope
 
-_MOST_KNOWN = 4096
+_MOST_KNOWN = 1024
 
 
 @dataclass(frozen=True, slots=True)
