@@ -49,8 +49,8 @@ class Judgement:
 
 @dataclass(slots=True)
 class _Known:
-    """The candidates of a question that was asked before. `lasting`: the decision rests on nothing else; then it is
-    kept beside them.
+    """The candidates of a question that was asked before. `lasting`: the decision rests on nothing else; a permit is
+    then kept beside them.
     """
 
     facts: list[Facts]
@@ -99,7 +99,7 @@ class Judging:
                 decision = replace(decision, quotas=(*decision.quotas, counted))
             if consent is not None:
                 moment = facts[0].now
-            if known.lasting and standing is None:
+            if known.lasting and standing is None and decision.permit:
                 known.decision = decision
         took = round((time.perf_counter() - begun) * 1e6)
         return Judgement(holding, moment, service, decision, facts, consent, took)
