@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 Standing = Literal["behind", "current", "ahead"]
 LOCK_SECONDS = 2
 LOCK_ATTEMPTS = 15
-_LOCK_NOT_AVAILABLE = "55P03"
+_IN_THE_WAY = ("55P03", "40P01")
+"""The server's codes for a lock that was not to be had, and for a deadlock that it ended."""
 _UPGRADING = 0x6C696E6B
 """The key of the advisory lock under which one upgrade runs at a time."""
 _HERE = Path(__file__).parent / "migrations"
@@ -90,7 +91,7 @@ def upgrade(url: str) -> None:
                     command.upgrade(config, "head")
                 return
             except OperationalError as failure:
-                if getattr(failure.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE or attempt == LOCK_ATTEMPTS:
+                if getattr(failure.orig, "sqlstate", None) not in _IN_THE_WAY or attempt == LOCK_ATTEMPTS:
                     raise
                 time.sleep(LOCK_SECONDS)
     finally:

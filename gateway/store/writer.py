@@ -30,6 +30,8 @@ BACKLOG_SECONDS = 0.05
 """How often it does while it lags behind."""
 OTHERS_SECONDS = 1.0
 """How often it is looked for where this writer itself appended nothing: others may share the database."""
+_DEADLOCK = "40P01"
+"""PostgreSQL's code for a transaction that it ended to undo one."""
 
 
 class Writer:
@@ -157,8 +159,11 @@ class Writer:
                 self._untaken -= len(gathered)
         return gathered, ending
 
-    def _serve(self, connection: Connection | None, batch: list[Waiting]) -> Connection | None:
-        """One transaction for the batch; the connection to go on with, None where it is no longer good."""
+    def _serve(self, connection: Connection | None, batch: list[Waiting], tries: int = 3) -> Connection | None:
+        """One transaction for the batch; the connection to go on with, None where it is no longer good.
+
+        Where the server ended it to undo a deadlock, a migration's perhaps, nothing of it is there: it is begun again.
+        """
         results: list[tuple[Waiting, Appended | Exception]] = []
         try:
             if connection is None:
@@ -181,6 +186,8 @@ class Writer:
         except Exception as failure:  # the database's, or whatever else: the thread goes on
             self._serving = None
             _drop(connection)
+            if tries > 1 and getattr(failure, "sqlstate", None) == _DEADLOCK:
+                return self._serve(None, batch, tries - 1)
             _deliver([(waiting, _unavailable(failure)) for waiting in batch])
             return None
         self._serving = None

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from gateway.errors import LogUnavailable
-from gateway.store import AlreadyInUse, Connection, Store, writer
+from gateway.store import AlreadyInUse, CloseExchange, Connection, OpenExchange, Store, writer
 from tests.databases import fresh
 from tests.store.conftest import Gate, Note
 
@@ -291,3 +291,19 @@ async def test_a_server_that_ends_every_session_is_unavailable_and_then_again_av
         assert (await soon(store.append([Note()]))).indexes == (size,)
     finally:
         store.close()
+
+
+async def test_a_batch_that_the_server_ends_to_undo_a_deadlock_is_begun_again(postgres_url: str) -> None:
+    store, tries = Store(postgres_url), []
+    await store.append([Note()], [OpenExchange("ex_1", "gateway-1", "boot_1", 2**40)])
+    with psycopg.connect(f"postgresql://{postgres_url.partition('://')[2]}") as other:
+        # As a migration may: it holds what the batch writes next, and then wants what the batch has read.
+        other.execute("LOCK TABLE log_entries IN ACCESS EXCLUSIVE MODE")
+        closing = asyncio.create_task(store.append([Note(work=lambda: tries.append(1))], [CloseExchange("ex_1")]))
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(other.execute, "LOCK TABLE open_exchanges IN ACCESS EXCLUSIVE MODE")
+        other.rollback()
+    assert (await soon(closing)).indexes == (1,)
+    assert len(tries) == 2
+    assert await store.read(lambda c: c.rows("SELECT COUNT(*) FROM open_exchanges")) == [(0,)]
+    store.close()
