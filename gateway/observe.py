@@ -44,9 +44,12 @@ class Lines:
             self.write({**known, "event": event, "level": logging.getLevelName(level).lower(), "timestamp": moment})
 
     def write(self, line: dict[str, Any]) -> None:
-        """In one piece, so that threads do not write into each other's."""
-        sys.stderr.write(json.dumps(line, default=repr) + "\n")
-        sys.stderr.flush()
+        """In one piece, so that threads do not write into each other's. Where a full disk takes no line, what was being
+        told of goes on: whoever tells is often a task that must never end.
+        """
+        with contextlib.suppress(OSError):
+            sys.stderr.write(json.dumps(line, default=repr) + "\n")
+            sys.stderr.flush()
 
 
 logger = Lines()
@@ -74,8 +77,7 @@ class _Libraries(logging.Handler):
         elif record.name.startswith("uvicorn") and not record.args:
             # A start that fails is told as a whole traceback: what it came to is its last line.
             known["says"] = str(record.msg).strip().rpartition("\n")[2][:500]
-        with contextlib.suppress(OSError):  # a full disk is not the library's to suffer from
-            logger.log(record.levelno, "library", **known)
+        logger.log(record.levelno, "library", **known)
 
 
 class Course:

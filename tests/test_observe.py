@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,3 +84,13 @@ def test_what_asyncio_tells_of_an_exception_loses_its_words(loop: str) -> None:
         assert (line.pop("event"), line.pop("level"), line.pop("library")) == ("library", "error", "asyncio")
         assert line.keys() == {"at", "timestamp"}
         assert re.fullmatch(r"[a-z_.<>]+:[0-9]+", line["at"])  # uvloop has no frames: the nearest of Python's own
+
+
+def test_a_full_disk_that_takes_no_line_ends_nothing() -> None:
+    program = (
+        "from gateway.observe import logger; logger.warning('checkpoint_not_signed', kind='x'); "
+        "import os; os.write(1, b'goes on'); os._exit(0)"
+    )
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, check=False)
+    assert ran.stdout == b"goes on"

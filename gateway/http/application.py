@@ -18,7 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from gateway import __version__, errors
-from gateway.errors import GatewayError, GatewayFailed, InvalidToken, MalformedRequest
+from gateway.errors import GatewayError, GatewayFailed, InvalidToken, LogUnavailable, MalformedRequest
 from gateway.http import (
     admin,
     catalogue,
@@ -45,7 +45,7 @@ from gateway.http import (
 from gateway.http.drain import Drain
 from gateway.http.edge import Edge
 from gateway.http.exchange import ExchangeRoute
-from gateway.http.problems import Shield, from_framework, render
+from gateway.http.problems import Shield, from_framework, render, report
 from gateway.http.reading import address_of
 
 TITLE = "Linkage Gateway"
@@ -144,6 +144,8 @@ def routed(
         assert isinstance(error, GatewayError)
         if isinstance(error, InvalidToken):
             edge.turned_away.count(address_of(request, edge.settings), error.code)
+        if isinstance(error, LogUnavailable | GatewayFailed):
+            report(error)
         return render(error)
 
     app.add_exception_handler(GatewayError, ours)

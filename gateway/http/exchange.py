@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 from starlette.requests import Request
@@ -11,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import Denied, GatewayError, GatewayFailed, LogUnavailable, Overloaded, QuotaExceeded, SourceFault
 from gateway.http.edge import Edge
-from gateway.http.problems import render
+from gateway.http.problems import render, report
 from gateway.http.reading import address_of, body_of, content_digest, presented
 from gateway.observe import Course, follow, logger
 from gateway.pipeline import Incoming
@@ -61,7 +60,7 @@ class ExchangeRoute:
             if code in TURNED_AWAY:
                 edge.turned_away.count(address_of(request, edge.settings), code)
             if isinstance(error, LogUnavailable | GatewayFailed):
-                _report(error)
+                report(error)
             elif isinstance(error, SourceFault):
                 _report_source(error, course)
             return render(error)
@@ -94,23 +93,5 @@ def _outcome(error: GatewayError) -> str:
 
 def _report_source(error: SourceFault, course: Course) -> None:
     """Tells the operator which source failed, and how, by our own short code; the exchange's log has the rest."""
-    with contextlib.suppress(OSError):
-        logger.warning(
-            error.code, exchange=error.exchange_id, service=course.service, fault=getattr(error, "fault", None)
-        )
-
-
-def _report(error: GatewayError) -> None:
-    """Tells the operator what failed of ours: kinds and codes, never what a failure said."""
-    cause = error.__cause__
-    at = cause.__traceback__ if cause else None
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    with contextlib.suppress(OSError):  # where the log's disk is full, this line's may be too
-        logger.error(
-            error.code,
-            exchange=error.exchange_id,
-            kind=type(cause).__name__,
-            reason=getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None),
-            at=f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else None,
-        )
+    fault = getattr(error, "fault", None)
+    logger.warning(error.code, exchange=error.exchange_id, service=course.service, fault=fault)

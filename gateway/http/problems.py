@@ -88,6 +88,21 @@ def from_framework(error: HTTPException) -> GatewayError:
     return MalformedRequest()
 
 
+def report(error: GatewayError) -> None:
+    """Tells the operator what failed of ours: kinds and codes, never what a failure said."""
+    cause = error.__cause__ or error
+    at = cause.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    logger.error(
+        error.code,
+        exchange=error.exchange_id,
+        kind=type(cause).__name__,
+        reason=getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None),
+        at=f"{at.tb_frame.f_code.co_filename.rpartition('/')[2]}:{at.tb_lineno}" if at else None,
+    )
+
+
 class Shield:
     """The outermost layer: nothing escapes to the server, whose log would quote it.
 
