@@ -23,7 +23,7 @@ from tests.consents.desk_of_consents import (
 )
 from tests.harness import COVER, HOUSE, PERSON, agree, agreement, term
 
-SOON = 0.7
+SOON = 2.0
 PARENT = {"relation": "parent", "citizen_id": ELDER, "evidence": evidence()}
 
 
