@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.gateways import ASKS, bearer, posts
 from bench.load import measure
+from bench.systems import cpu_seconds
 from gateway.store import Appended, Change, Draft, Store
 from tests.harness import ROOT, Agency, RunningGateway, seed
 
@@ -24,7 +25,7 @@ class KeepsNothing(Store):
         self, entries: Sequence[Draft], changes: Sequence[Change] = (), unless: Mapping[str, int] | None = None
     ) -> Appended:
         """Nothing is kept, counted or checked."""
-        return Appended(tuple(0 for _ in entries), tuple(bytes(32) for _ in entries), 0)
+        return Appended(tuple(0 for _ in entries), tuple(bytes(32) for _ in entries))
 
 
 def serve_without_log() -> None:
@@ -36,9 +37,9 @@ def serve_without_log() -> None:
     gateway.app.serve(Settings())
 
 
-def rounds_of(folder: Path, seconds: float, rounds: int, in_flight: int) -> dict[str, list[float]]:
-    """Exchanges a second over HTTP, `log` and `nothing`, in turn; one core to the gateway."""
-    held: dict[str, list[float]] = {"log": [], "nothing": []}
+def rounds_of(folder: Path, seconds: float, rounds: int, in_flight: int) -> dict[str, list[tuple[float, float]]]:
+    """(exchanges a second over HTTP, CPU seconds each), `log` and `nothing`, in turn; one core to the gateway."""
+    held: dict[str, list[tuple[float, float]]] = {"log": [], "nothing": []}
     cores = sorted(os.sched_getaffinity(0))
     agency, gateway = Agency("dopa", folder / "sandbox"), RunningGateway(folder)
     nhso = Agency("nhso", folder / "sandbox-nhso")
@@ -58,10 +59,12 @@ def rounds_of(folder: Path, seconds: float, rounds: int, in_flight: int) -> dict
                     os.sched_setaffinity(int(thread.name), {cores[0]})
                 requests = posts("/v1/exchanges", bearer(gateway), ASKS)
                 measure(gateway.port, requests, in_flight, 0.5)
+                before = cpu_seconds(gateway.process.pid)
                 measured = measure(gateway.port, requests, in_flight, seconds)
+                spent = cpu_seconds(gateway.process.pid) - before
                 if measured.errors:
                     raise SystemExit(f"{measured.errors} of {measured.requests} exchanges failed")
-                figures.append(measured.per_second)
+                figures.append((measured.per_second, spent / measured.requests))
                 gateway.stop()
     finally:
         gateway.stop()
