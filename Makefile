@@ -72,7 +72,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 
 drill: $(STAMP)
-	$(BIN)/python -m pytest -v tests/backup $(ARGS)
+	DRILL=whole $(BIN)/python -m pytest -v tests/backup $(ARGS)
 
 chaos: $(STAMP)
 	CHAOS=whole $(BIN)/python -m pytest -s tests/chaos $(ARGS)

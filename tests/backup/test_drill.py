@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -175,6 +176,7 @@ def test_the_drill(gateway: RunningGateway, witness: Witness, tmp_path: Path, mo
     on_record(gateway, early, further)
 
 
+@pytest.mark.skipif(os.environ.get("DRILL") != "whole", reason="`make drill`; test_archived has its parts")
 @pytest.mark.usefixtures("at_its_machine")
 def test_the_drill_with_an_archive(
     gateway: RunningGateway, witness: Witness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
