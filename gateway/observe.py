@@ -48,8 +48,13 @@ class Lines:
         told of goes on: whoever tells is often a task that must never end.
         """
         with contextlib.suppress(OSError):
-            sys.stderr.write(json.dumps(line, default=repr) + "\n")
+            sys.stderr.write(json.dumps(line, default=_kind) + "\n")
             sys.stderr.flush()
+
+
+def _kind(value: object) -> str:
+    """What stands for a value that is not JSON's: its own words could hold anything."""
+    return type(value).__name__
 
 
 logger = Lines()

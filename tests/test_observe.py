@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from connectors import population
+from gateway.observe import logger
 
 ELDER = population.story("elder")
 PROVOKING = """
@@ -94,3 +95,10 @@ def test_a_full_disk_that_takes_no_line_ends_nothing() -> None:
     with Path("/dev/full").open("wb") as full:
         ran = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=full, check=False)
     assert ran.stdout == b"goes on"
+
+
+def test_what_is_no_json_is_told_by_its_kind_and_not_by_its_words(capsys: pytest.CaptureFixture[str]) -> None:
+    logger.warning("x", at=ValueError(ELDER))
+    line = capsys.readouterr().err
+    assert json.loads(line)["at"] == "ValueError"
+    assert ELDER not in line

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from gateway.exchangelog import ExchangeSearch, Search
+from gateway.exchangelog import ExchangeSearch, Search, entry
 from gateway.exchangelog.projection import SLICE, empty, project
 from gateway.exchangelog.vault import Vault
 from gateway.store import Connection
@@ -76,6 +79,19 @@ def change(url: str, *statements: str) -> None:
         connection.close()
 
 
+@contextmanager
+def watched_unseal() -> Iterator[list[int]]:
+    """The indexes of the entries that are opened meanwhile."""
+    opened: list[int] = []
+
+    def unseal(index: int, *more: Any) -> Any:
+        opened.append(index)
+        return entry.unseal(index, *more)
+
+    with patch("gateway.exchangelog.projection.unseal", unseal):
+        yield opened
+
+
 async def history(book: Book, count: int) -> list[str]:
     """Exchanges of every outcome, those decided first closed last."""
     draw, exchanges = random.Random(1), []
@@ -91,6 +107,21 @@ async def history(book: Book, count: int) -> list[str]:
         elif number % 4 == 2:
             await book.close(exchange, "released", released=("life_status",), answer_digest="1" * 64)
     return exchanges
+
+
+async def test_from_memory_it_is_what_it_is_from_the_log(book: Book) -> None:
+    await history(book, 60)
+    connection = Connection(book.url)
+    with watched_unseal() as opened:
+        while book.log.behind(connection):
+            pass
+    connection.close()
+    assert opened == []  # all of it was sealed here, just now
+    remembered = await rows_of(book), await counts_of(book)
+    assert len(remembered[0]) == 60
+    refill(book.url)
+    run(book.url, Vault(book.keys.master))
+    assert (await rows_of(book), await counts_of(book)) == remembered
 
 
 async def test_filled_again_from_nothing_it_is_the_same(book: Book) -> None:

@@ -7,8 +7,11 @@ place is a source, a minimiser or a store that fails as told.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,7 @@ from gateway.exchangelog import ExchangeLog
 from gateway.identity import Identity, Presented
 from gateway.judgement import Judging
 from gateway.keys import Keys, read_key
-from gateway.model import Service
+from gateway.model import Caller, IdentifierKind, Question, Service, now
 from gateway.pipeline import ATTEMPTS, Incoming, Pipeline
 from gateway.plugin import Ask, Record
 from gateway.recording import Recording
@@ -32,9 +35,10 @@ from gateway.recovery import close_interrupted
 from gateway.release import Minimiser
 from gateway.seal import Sealer
 from gateway.store import Appended, Change, CloseExchange, PutRegister, Store
-from tests.harness import OLD_AGE, PERSON, RunningGateway, running
+from tests.harness import HOUSE, OLD_AGE, PERSON, RunningGateway, running
 
 ELDER = population.story("elder")
+CLIENTS = ("city-a-welfare", "city-a-other")
 GOOD = {"life_status": {"code": "alive", "label": "มีชีวิตอยู่"}}
 WORDS = f"secret words about {ELDER}"
 
@@ -255,3 +259,35 @@ async def test_nothing_is_asked_where_the_decision_cannot_be_written(bench: Benc
     assert bench.asked == []
     bench.store.before = None
     assert await bench.ends(error.exchange_id) == []
+
+
+async def test_what_is_kept_of_earlier_questions_changes_no_later_ones_judgement(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions that differ in one thing each, asked of one that remembers, then over again, and of one that cannot."""
+    holding, judging = bench.current.holding, bench.pipeline.judging
+    callers = [Caller(name, "city-a", "client", "", frozenset({"exchange"}), "kid") for name in CLIENTS]
+    plain = Question(PERSON, ELDER, IdentifierKind.CITIZEN, OLD_AGE)
+    asked = [
+        plain,
+        replace(plain, fields=("life_status",)),
+        replace(plain, fields=("father_name",)),
+        replace(plain, purpose="land.transfer-registration"),
+        replace(plain, purpose="land.transfer-registration", officer="somsri.j"),
+        replace(plain, purpose="land.transfer-registration", officer="nobody.x"),
+        replace(plain, consent_id="cs_unknown"),
+        replace(plain, service=HOUSE),
+    ]
+    today = now()
+    found = []
+    for _ in range(2):
+        for moment in (today, today + timedelta(days=40_000)):  # the agreements have ended by then
+            monkeypatch.setattr("gateway.judgement.now", lambda at=moment: at)
+            for caller, question in itertools.product(callers, asked):
+                anew = Judging(bench.store, judging.consents, judging.person_key)
+                expected = (await anew.judge(holding, caller, question)).decision
+                assert (await judging.judge(holding, caller, question)).decision == expected
+                found.append((moment == today, expected.permit, {reason.code for reason in expected.reasons}))
+    assert any(permit for current, permit, _ in found if current)
+    assert not any(permit for current, permit, _ in found if not current)
+    assert {"field_not_covered", "officer_not_enrolled", "agreement_expired"} <= set().union(*(c for *_, c in found))
