@@ -31,9 +31,10 @@ class Completeness:
 
     async def document(self, person: Subject) -> dict[str, Any] | None:
         """The document; None before the first map, or where there are more than MOST entries. LogUnavailable."""
-        made = await self.maps.newest()
-        if made is None:
+        placed = await self.maps.places(person.names)
+        if placed is None:
             return None
+        made, places = placed
         indexes = await self._store.read(lambda c: _counted(c, person.names))
         if len(indexes) > MOST:
             return None
@@ -43,7 +44,7 @@ class Completeness:
             "names": [name.hex() for name in person.names],
             "map": (await self._published.proved([made.index], ("public", "content")))[0],
             "forgotten": await self._store.read(forgotten_through),
-            "places": await self.maps.places(made, person.names),
+            "places": places,
             # Of forgotten months nothing is shown but that they are counted.
             "entries": [entry for entry in entries if entry["groups"] is not None],
         }

@@ -8,6 +8,7 @@ that one subject's count, or its absence, can be proved; of older maps the entri
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import struct
 import time
@@ -16,6 +17,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.errors import LogUnavailable
 from gateway.exchangelog.log import ExchangeLog
 from gateway.model import now
 from gateway.observe import logger
@@ -25,6 +27,7 @@ from gateway.tlog.merkle import Range, inclusion_proof, leaf_hashes, perfect_roo
 from gateway.tlog.tiles import HASH, HEIGHT, WIDTH, split, subtree_of
 
 PAGE = 4096
+ATTEMPTS = 5
 TILES = 64
 """So many tiles are written at a time: an append waits no longer for it than for another append."""
 MOST_PAUSE = 60.0
@@ -77,9 +80,17 @@ class SubjectMaps:
         """The map that is proved from; None before the first."""
         return await self._store.read(newest_in)
 
-    async def places(self, made: Map, names: tuple[bytes, ...]) -> list[dict[str, Any]]:
-        """For each name its count with its way to the root, or its neighbours'. LogUnavailable."""
-        return await self._store.read(lambda connection: [_place(connection, made, name) for name in names])
+    async def places(self, names: tuple[bytes, ...]) -> tuple[Map, list[dict[str, Any]]] | None:
+        """The newest map, and for each name its count with its way to the root, or its neighbours'; None before the
+        first map. Once more where the next one takes its place, and its tiles away, meanwhile. LogUnavailable.
+        """
+        for _ in range(ATTEMPTS):
+            made = await self.newest()
+            if made is None:
+                return None
+            with contextlib.suppress(_Replaced):
+                return made, await self._store.read(lambda c, of=made: [_place(c, of, name) for name in names])  # type: ignore[misc]
+        raise LogUnavailable(retry_after=1)
 
     def _write(self, secret: bytes) -> tuple[int, int, bytes]:
         reader, writer = Connection(self._url, read_only=True), Connection(self._url)
@@ -113,6 +124,10 @@ class SubjectMaps:
                 pass
         finally:
             connection.close()
+
+
+class _Replaced(Exception):
+    """A map's tiles are gone: a newer one has taken its place."""
 
 
 class _Tiles:
@@ -192,6 +207,8 @@ def _due(connection: Connection, every: float) -> bool:
 
 def _leaves(connection: Connection, made: Map, tile: int) -> list[tuple[bytes, int]]:
     rows = connection.rows("SELECT body FROM map_tiles WHERE map = ? AND level = 0 AND idx = ?", (made.size, tile))
+    if not rows:
+        raise _Replaced
     body = bytes(rows[0][0])
     return [(body[at : at + NAME], _COUNT.unpack_from(body, at + NAME)[0]) for at in range(0, len(body), _ROW)]
 

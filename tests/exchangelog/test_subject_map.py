@@ -16,7 +16,7 @@ from gateway.exchangelog.checkpoints import Checkpoints
 from gateway.exchangelog.completeness import Completeness
 from gateway.exchangelog.projection import project
 from gateway.exchangelog.published import Published
-from gateway.exchangelog.subjectmap import SubjectMaps
+from gateway.exchangelog.subjectmap import Map, SubjectMaps
 from gateway.exchangelog.vault import Vault
 from gateway.keys import Keys
 from gateway.keys.ring import rotate
@@ -168,7 +168,10 @@ async def test_many_subjects_over_several_tiles(desk: Desk) -> None:
     from gateway.tlog.countmap import check_count
     from gateway.verification.subject import _place
 
-    places = await desk.maps.places(made, person.names)
+    placed = await desk.maps.places(person.names)
+    assert placed is not None
+    of, places = placed
+    assert of == made
     assert [place["count"] > 0 for place in places] == [True, False, True, True, False, False]
     for name, place in zip(person.names, places, strict=True):
         if place["count"]:
@@ -180,6 +183,24 @@ async def test_many_subjects_over_several_tiles(desk: Desk) -> None:
     again = await desk.maps.make()
     assert connection.rows("SELECT DISTINCT map FROM map_tiles") == [(again.size,)]
     connection.close()
+
+
+async def test_a_map_that_is_replaced_while_it_is_proved_from(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.book.decide(ONE)
+    first = await desk.maps.make()
+    await desk.book.decide(ONE)
+    second = await desk.maps.make()  # takes the first one's tiles away
+    newest, told = desk.maps.newest, [first]
+
+    async def overtaken() -> Map | None:
+        return told.pop() if told else await newest()
+
+    monkeypatch.setattr(desk.maps, "newest", overtaken)
+    report = await desk.report(ONE)
+    assert told == []
+    assert desk.faults(report) == []
+    assert report["completeness"]["map"]["index"] == second.index
+    assert [place["count"] for place in report["completeness"]["places"]] == [2]
 
 
 async def test_maps_are_made_in_time_and_once(desk: Desk) -> None:
