@@ -53,6 +53,11 @@ class Office:
     async def act(self, text: str) -> Done:
         return await self.governance.act(WHO, text)
 
+    def patience(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        """How long whoever waits for the log does so from now on."""
+        monkeypatch.setattr(writer, "SILENT_SECONDS", seconds)
+        self.store._writer._desks.clear()
+
     async def known(self, kind: str, name: str) -> bool:
         return (await self.current.refresh()).registers.record(kind, name) is not None
 
@@ -71,11 +76,11 @@ async def test_one_that_is_written_after_its_503(office: Office, monkeypatch: py
 
     def slow(*given: Any) -> None:
         reached.set()
-        go.wait(10)
+        assert go.wait(60)
         write(*given)
 
     monkeypatch.setattr(writer, "write", slow)
-    monkeypatch.setattr(writer, "SILENT_SECONDS", 0.3)
+    office.patience(monkeypatch, 0.3)
     first = office.signed("agency.add", {"id": "late", "title": title("late")})
     with pytest.raises(LogUnavailable) as told:
         await office.act(first)
@@ -86,7 +91,7 @@ async def test_one_that_is_written_after_its_503(office: Office, monkeypatch: py
     assert told.value.retry_after == 1
     assert not await office.known("agency", "late")
     # Given again while the first is still on its way: judged before it is there, it is judged again after.
-    monkeypatch.setattr(writer, "SILENT_SECONDS", 10.0)
+    office.patience(monkeypatch, 60.0)
     again = asyncio.create_task(office.act(office.signed("agency.add", {"id": "late", "title": title("late")})))
     await asyncio.sleep(0.2)
     go.set()
