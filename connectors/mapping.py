@@ -4,7 +4,7 @@ Its form is `mapping.schema.json`. A rule has a `type`, and a `path` (JSON Point
 
     text       white space tidied; a number becomes its digits; Thai digits on wish
     digits     a number that is a name (a house's, a person's): text, lost leading zeros given back by `pad`
-    integer, number, boolean
+    integer, number, boolean   an integer within 2^53, as every reader reads it alike
     date       Buddhist or common era, partial where the source knows no more (see `connectors.dates`)
     code       a code translated by a list
     coded      a code and its label: {"code", "label"}
@@ -42,6 +42,8 @@ _NOTHING: Final[Mapping[str, str]] = {}
 _TO_ARABIC: Final = str.maketrans("๐๑๒๓๔๕๖๗๘๙", "0123456789")
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 _INTEGER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_LARGEST: Final = 2**53 - 1
+"""Readers of JSON read a larger integer each as another number (RFC 7493, section 2.2)."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 _IDENTIFIER_LENGTH: Final = 13
@@ -209,13 +211,15 @@ def _number(rule: Mapping[str, Any], common: tuple[Any, ...]) -> Rule:
             value = value.translate(_TO_ARABIC)
             if (_INTEGER if whole else _NUMBER).fullmatch(value) is None:
                 raise Unmapped
-            return float(value) if "." in value else int(value)
+            value = float(value) if "." in value else int(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise Unmapped
         if whole and isinstance(value, float):
             if not value.is_integer():
                 raise Unmapped
-            return int(value)
+            value = int(value)
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise Unmapped
         return value
 
     return run

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from jsonschema_rs import Draft202012Validator
 
 from gateway.model import Service
@@ -33,11 +34,12 @@ class Minimiser:
         self._validators: OrderedDict[tuple[str, str, tuple[str, ...]], Draft202012Validator] = OrderedDict()
 
     def minimise(self, record: Record, service: Service, granted: tuple[str, ...], identifier: str) -> dict[str, Any]:
-        """The granted fields that the record has, valid against the schema's part about them.
+        """The granted fields that the record has, valid against the schema's part about them, and JSON that every reader
+        reads alike (I-JSON, RFC 7493 section 2.2: integers within 2^53).
 
         Raises AgencyMisbehaved: `wrong_person` where the answer names another identifier (or none although
         the service declares an echo), `as_of` where that is no date and no time, `schema` where a granted
-        field is not what the schema says.
+        field is not what the schema says, or no such JSON.
         """
         if service.echo and record.echo != identifier:
             raise AgencyMisbehaved("wrong_person")
@@ -51,6 +53,7 @@ class Minimiser:
     def _is_valid(self, data: dict[str, Any], service: Service, granted: tuple[str, ...]) -> bool:
         validator = self._validator(service, granted)
         try:
+            orjson.dumps(data, option=orjson.OPT_STRICT_INTEGER)
             return validator.is_valid(data)
         except (ValueError, TypeError):  # a value that is not JSON's; the message would quote it
             return False

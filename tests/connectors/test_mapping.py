@@ -48,6 +48,8 @@ def unmapped(rule: dict[str, Any], answer: Any, **more: Any) -> None:
         ({"type": "digits"}, "0042", "0042"),
         ({"type": "integer"}, "๔๒", 42),
         ({"type": "integer"}, 3.0, 3),
+        ({"type": "integer"}, "9007199254740991", 2**53 - 1),
+        ({"type": "number"}, 1e300, 1e300),
         ({"type": "integer", "default": 0}, "", 0),
         ({"type": "number"}, "3.25", 3.25),
         ({"type": "number"}, "-7", -7),
@@ -90,6 +92,10 @@ def test_rules(rule: dict[str, Any], value: Any, wanted: Any) -> None:
         ({"type": "integer"}, 1.5),
         ({"type": "integer"}, "1e5"),
         ({"type": "integer"}, True),
+        ({"type": "integer"}, 2**53),
+        ({"type": "integer"}, "-9007199254740992"),
+        ({"type": "integer"}, 1.8446744073709552e19),
+        ({"type": "number"}, 2**64),
         ({"type": "number"}, "NaN"),
         ({"type": "boolean"}, "true"),
         ({"type": "boolean", "true": [1], "false": [0]}, "1"),
@@ -219,7 +225,7 @@ def test_whatever_a_source_sends(service: Any, data: st.DataObject) -> None:
         told = (error.fault, str(error))
     else:
         assert set(record.data) == set(service.fields)
-        orjson.dumps(record.data)
+        orjson.dumps(record.data, option=orjson.OPT_STRICT_INTEGER)
         return
     assert told in (("unmapped", AgencyMisbehaved.title_en), ("no_echo", AgencyMisbehaved.title_en))
 

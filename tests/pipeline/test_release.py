@@ -98,6 +98,8 @@ def test_whatever_the_source_says_no_more_than_the_granted_fields_leave(
         ({"status": "alive", "name": b"secret"}, ("status", "name")),
         ({"status": "alive", "house": {1: "secret"}}, ("status", "house")),
         ({"status": "alive", "house": {"no": {"secret"}}}, ("status", "house")),
+        ({"status": "alive", "name": "\ud800"}, ("status", "name")),
+        ({"status": "alive", "children": 2**53}, ("status", "children")),
     ],
 )
 def test_what_the_schema_does_not_promise_is_the_sources_fault(data: dict[str, Any], granted: tuple[str, ...]) -> None:
