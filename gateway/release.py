@@ -34,8 +34,8 @@ class Minimiser:
         self._validators: OrderedDict[tuple[str, str, tuple[str, ...]], Draft202012Validator] = OrderedDict()
 
     def minimise(self, record: Record, service: Service, granted: tuple[str, ...], identifier: str) -> dict[str, Any]:
-        """The granted fields that the record has, valid against the schema's part about them, and JSON that every reader
-        reads alike (I-JSON, RFC 7493 section 2.2: integers within 2^53).
+        """The granted fields that the record has: valid against the schema's part about them, and JSON that every
+        reader reads alike (I-JSON, RFC 7493 section 2.2: integers within 2^53).
 
         Raises AgencyMisbehaved: `wrong_person` where the answer names another identifier (or none although
         the service declares an echo), `as_of` where that is no date and no time, `schema` where a granted

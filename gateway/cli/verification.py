@@ -226,11 +226,12 @@ def _verify_database(
 def _verify_remote(
     screen: Screen, url: str, seen_file: Path | None, vkey: str | None, witness: list[str] | None, wanted: int
 ) -> None:
+    from gateway.client.steps import trust
     from gateway.verification.remote import NotServed, key_history, verify_tiles
 
     if not url.startswith(("http://", "https://")):
         raise WrongUse("--from เป็น URL ของเกตเวย์", "--from takes a gateway's URL")
-    with httpx.Client(base_url=url, timeout=30, trust_env=False, follow_redirects=False) as client:
+    with httpx.Client(base_url=url, timeout=30, verify=trust(url), trust_env=False, follow_redirects=False) as client:
 
         def fetch(path: str) -> bytes:
             try:

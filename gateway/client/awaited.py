@@ -31,7 +31,7 @@ class AsyncGateway:
     ) -> None:
         self._session = Session(url, client_id, key, **options)
         self._http = httpx.AsyncClient(
-            verify=trust(ca_file), trust_env=False, follow_redirects=False, transport=transport, limits=_LIMITS
+            verify=trust(url, ca_file), trust_env=False, follow_redirects=False, transport=transport, limits=_LIMITS
         )
         self._renewing = asyncio.Lock()
 

@@ -32,7 +32,9 @@ class Gateway:
         **options: Unpack[Options],
     ) -> None:
         self._session = Session(url, client_id, key, **options)
-        self._http = httpx.Client(verify=trust(ca_file), trust_env=False, follow_redirects=False, transport=transport)
+        self._http = httpx.Client(
+            verify=trust(url, ca_file), trust_env=False, follow_redirects=False, transport=transport
+        )
         self._renewing = threading.Lock()
 
     def __enter__(self) -> Self:
