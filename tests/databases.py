@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from gateway.store.migrate import upgrade
 
@@ -22,20 +25,43 @@ _LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
 def fresh(kind: str, folder: Path) -> Iterator[str]:
     """The URL of a new, empty database of `kind`, with its tables; gone afterwards."""
     if kind == "sqlite":
-        url = f"sqlite:///{folder / 'linkage.db'}"
-        upgrade(url)
-        yield url
-        return
-    server, name = postgres(), f"linkage_test_{secrets.token_hex(6)}"
+        shutil.copy(_migrated_file(), folder / "linkage.db")
+        yield f"sqlite:///{folder / 'linkage.db'}"
+    else:
+        with _database(postgres(), _migrated()) as url:
+            yield url
+
+
+@contextmanager
+def _database(server: str, template: str) -> Iterator[str]:
+    name = f"linkage_test_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
-        url = _named(server, name)
-        upgrade(url)
-        yield url
+        yield _named(server, name)
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@cache
+def _migrated_file() -> Path:
+    """A SQLite database with its tables, made once for each test process."""
+    folder = tempfile.TemporaryDirectory(prefix="linkage-migrated-")
+    atexit.register(folder.cleanup)
+    file = Path(folder.name) / "linkage.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@cache
+def _migrated() -> str:
+    """The name of a PostgreSQL database with its tables, made once for each test process and gone with it."""
+    server, made = postgres(), ExitStack()
+    atexit.register(made.close)  # before the server's own end, which was registered earlier
+    url = made.enter_context(_database(server, "template1"))
+    upgrade(url)
+    return str(conninfo_to_dict(url)["dbname"])
 
 
 @cache

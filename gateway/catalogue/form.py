@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import jsonschema_rs
@@ -47,7 +48,7 @@ def schema_fault(schema: Any) -> str:
     """Empty if `schema` is a JSON Schema 2020-12 without references outside itself; else what is wrong, in brief."""
     if not isinstance(schema, dict):
         return "not an object"
-    if not jsonschema_rs.Draft202012Validator(_META, offline=True).is_valid(schema):
+    if not _meta().is_valid(schema):
         return "not JSON Schema 2020-12"
     try:
         Form(schema)
@@ -56,7 +57,10 @@ def schema_fault(schema: Any) -> str:
     return ""
 
 
-_META: Final = {"$ref": "https://json-schema.org/draft/2020-12/schema"}
+@cache
+def _meta() -> jsonschema_rs.Draft202012Validator:
+    """What every JSON Schema 2020-12 has to fit. Compiled when first needed: a gateway that only serves never is."""
+    return jsonschema_rs.Draft202012Validator({"$ref": "https://json-schema.org/draft/2020-12/schema"}, offline=True)
 
 
 def _findings(error: jsonschema_rs.ValidationError) -> Iterator[Finding]:

@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from gateway.catalogue import machine_secrets, open_connector, read_folder, services_of
+from gateway.catalogue import Registration, machine_secrets, open_connector, read_folder, services_of
 from gateway.model.service import Service
 from gateway.plugin import Ask, Connector
 
@@ -55,8 +56,13 @@ class Process:
 
 def services_at(agency: str, url: str) -> dict[str, Service]:
     """The agency's services as registered with `url` for their endpoint."""
-    registration = read_folder(ROOT / "connectors" / agency, ROOT / "schemas").with_endpoint(None, url)
+    registration = _folder(agency).with_endpoint(None, url)
     return {service.id: service for service in services_of(registration.as_json())}
+
+
+@cache
+def _folder(agency: str) -> Registration:
+    return read_folder(ROOT / "connectors" / agency, ROOT / "schemas")
 
 
 def loopback(address: str) -> bool:
