@@ -36,7 +36,7 @@ from gateway.http.edge import Edge
 from gateway.http.turned_away import TurnedAway
 from gateway.identity import Identity
 from gateway.judgement import Judging
-from gateway.keyhistory import KeysOutOfDate, require_known, signs_checkpoints, take_up
+from gateway.keyhistory import KeysOutOfDate, log_key_since, require_known, signs_checkpoints, take_up
 from gateway.keys import Keys, new_key, public_key, read_key, write_key
 from gateway.model import Service, new_id, now, timestamp
 from gateway.observe import Metrics, configure, logger
@@ -95,6 +95,7 @@ def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGI
         wanted=settings.witnesses_wanted,
         demanded=settings.witnesses_demanded,
         standing=lambda: _standing(keys, current),
+        since=lambda: log_key_since(current.holding.registers),
     )
     published, secret = Published(store, checkpoints, vault), machine_secrets(settings.secrets)
 

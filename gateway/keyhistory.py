@@ -142,6 +142,14 @@ def signs_checkpoints(keys: Keys, registers: Registers) -> bool:
     return record is None or record["kid"] == keys.log["kid"]
 
 
+def log_key_since(registers: Registers) -> int:
+    """The entry by which the log's key took the place of another: no checkpoint that covers it has an earlier key's
+    signature. 0 for the log's first key.
+    """
+    record = registers.record("key", "log")
+    return int(record["acts"][record["keys"][-1]["version"] - 1]) if record and len(record["keys"]) > 1 else 0
+
+
 def published_jwks(keys: Keys, registers: Registers) -> list[dict[str, Any]]:
     """The JWK set of /.well-known/jwks.json (RFC 7517).
 

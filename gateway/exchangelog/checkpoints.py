@@ -43,7 +43,8 @@ class Checkpoints:
 
     `witnesses`: the verifier keys of those whose cosignatures count. `wanted`: how many a checkpoint should
     have; `demanded`: a proof is given only with that many. `standing`: the revisions on which this gateway's key is
-    the log's (`unless`), or None where another has taken its place.
+    the log's (`unless`), or None where another has taken its place. `since`: the entry by which the log's key of now
+    became that.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class Checkpoints:
         wanted: int = 0,
         demanded: bool = False,
         standing: Callable[[], Mapping[str, int] | None] = dict,
+        since: Callable[[], int] = int,
     ) -> None:
         self._store = store
         self._standing = standing
+        self._since = since
         self._signer = Signer(origin, keys.log_key())
         self._metrics = metrics
         self._witnesses = [name_of(key) for key in witnesses]
@@ -128,10 +131,12 @@ class Checkpoints:
         return signed.note + "".join(await self.cosignatures(signed.size))
 
     async def covering(self, index: int) -> Signed:
-        """A checkpoint that covers entry `index`, with as many cosignatures as are wanted where that comes in time.
+        """A checkpoint that covers entry `index`, with as many cosignatures as are wanted where that comes in time; by
+        the log's key of now, so that whoever knows that one needs no earlier.
 
         Waits some seconds for it. LogUnavailable where there is none then, or none that has what is demanded.
         """
+        index = max(index, self._since())
         deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             found = await self._first_after(index, max(self._wanted, self._demanded))

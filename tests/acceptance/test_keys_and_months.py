@@ -148,6 +148,10 @@ def test_every_key_is_replaced_and_what_the_old_ones_signed_still_holds(
     newer = after.body["exchange_id"]
     assert linkage(aged, "city-a-welfare", "proof", "fetch", newer, "--out", str(document)) == 0
     assert cli.run(["proof", "verify", str(document), "--vkey", old_vkey]) == 0
+    # An exchange of before is proved anew under the new key: for whoever knows only that, or only the old one.
+    assert linkage(aged, "city-a-welfare", "proof", "fetch", exchange, "--out", str(document)) == 0
+    for known in (old_vkey, history["keys"][1]["vkey"]):
+        assert cli.run(["proof", "verify", str(document), "--vkey", known]) == 0
     body = orjson.loads(document.read_bytes())
     body["keys"][1]["succession"] = body["keys"][1]["succession"][:-4] + "AAAA"
     document.write_bytes(orjson.dumps(body))
