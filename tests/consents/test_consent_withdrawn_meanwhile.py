@@ -231,7 +231,7 @@ def until_it_knows(there: Gateway, purpose: str) -> None:
     """Waits until the other gateway has read the registers' changes."""
     for _ in range(400):
         try:
-            if any(purpose in str(agreement) for agreement in there.agreements()):
+            if any(purpose in str(agreement["terms"]) for agreement in there.agreements() if agreement["version"]):
                 return
         except Problem:
             pass
