@@ -83,8 +83,8 @@ def _identity(body: Mapping[str, Any], i: int) -> Iterator[Finding]:
             ("id",),
             "a service's id begins with its agency's",
             "รหัสบริการต้องขึ้นต้นด้วยรหัสหน่วยงาน",
-            f"{body['id']}.<dataset>.v1",
-            f"{body['id']}.<ชุดข้อมูล>.v1",
+            "<agency>.<dataset>.v1",
+            "<หน่วยงาน>.<ชุดข้อมูล>.v1",
         )
     if any(isinstance(other, dict) and other.get("id") == service["id"] for other in body["services"][:i]):
         yield Finding(("id",), "the service is there twice", "มีบริการนี้ซ้ำ")
