@@ -83,7 +83,10 @@ class Current:
             if judge is None or "policies" in kinds:
                 judge, digest = _judge(registers)
             services = known.services if known and "connector" not in kinds else _services(registers)
-            agencies = frozenset(a.id for a in registers.agencies.values() if a.status == "active")
+            if known is not None and "agency" not in kinds:
+                agencies = known.directory.active_agencies
+            else:
+                agencies = frozenset(a.id for a in registers.agencies.values() if a.status == "active")
             directory = Directory(registers.clients, registers.operators, agencies, token_keys(registers))
             self._holding = Holding(registers, services, directory, judge, digest)
             if unknown := registers.unknown - (known.registers.unknown if known else frozenset()):

@@ -66,12 +66,9 @@ class Registers:
         for kind, name, body in changed:
             records[kind][name] = body  # type: ignore[index]
         new = replace(self, revision=revision, records=records, unknown=unknown)
-        agencies, groups = new.agencies, records["group"]
-        if kinds & {"agency", "group"}:
-            agencies = {name: _agency(body, groups) for name, body in records["agency"].items()}
         return replace(
             new,
-            agencies=agencies,
+            agencies=_agencies(self.agencies, records, changed),
             clients=_updated(self.clients, changed, "client", _client),
             operators=_updated(self.operators, changed, "operator", _operator),
             purposes=_updated(self.purposes, changed, "purpose", _purpose),
@@ -129,9 +126,27 @@ def _agreements(
     return index
 
 
-def _agency(body: Record, groups: Mapping[str, Record]) -> Agency:
-    member_of = frozenset(name for name, group in groups.items() if body["id"] in group["members"])
-    return Agency(body["id"], body["title"]["en"], body["title"]["th"], body["status"], member_of)
+def _agencies(
+    held: Mapping[str, Agency], records: Mapping[str, Mapping[str, Record]], changed: list[tuple[str, str, Record]]
+) -> Mapping[str, Agency]:
+    """Each agency with its groups. Of thousands in one group, one that changes is looked up there, and not all."""
+    groups = records["group"]
+    if all(kind != "group" for kind, _, _ in changed):
+        own = {name: body for kind, name, body in changed if kind == "agency"}
+        fresh = {
+            name: _agency(body, (group for group, of in groups.items() if name in of["members"]))
+            for name, body in own.items()
+        }
+        return {**held, **fresh} if fresh else held
+    groups_of: dict[str, list[str]] = {}
+    for group, body in groups.items():
+        for member in body["members"]:
+            groups_of.setdefault(member, []).append(group)
+    return {name: _agency(body, groups_of.get(name, ())) for name, body in records["agency"].items()}
+
+
+def _agency(body: Record, groups: Iterable[str]) -> Agency:
+    return Agency(body["id"], body["title"]["en"], body["title"]["th"], body["status"], frozenset(groups))
 
 
 def _client(body: Record) -> Client:
