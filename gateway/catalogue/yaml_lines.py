@@ -17,7 +17,8 @@ import yaml
 from gateway.catalogue.problems import Finding, Place
 
 MAX_BYTES: Final = 512 * 1024
-_MAX_NODES: Final = 50_000
+_BYTES_A_NODE: Final = 10
+"""So many nodes a document may unfold into: one for each ten bytes that it may have."""
 _MAX_DEPTH: Final = 40
 NO_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What no register, page or terminal should be given: controls, turned directions of writing, half characters."""
@@ -68,13 +69,13 @@ def bytes_of(file: Path) -> bytes:
         return opened.read(MAX_BYTES + 1)
 
 
-def read_yaml(raw: bytes) -> Document:
-    """The one YAML document in `raw`. Never raises: see `findings`."""
+def read_yaml(raw: bytes, *, most: int = MAX_BYTES) -> Document:
+    """The one YAML document in `raw`, of `most` bytes. Never raises: see `findings`."""
     document = Document()
-    node, line, wrong = _composed(raw)
+    node, line, wrong = _composed(raw, most)
     if node is not None:
         try:
-            document.value = _Reader(document).read(node, ())
+            document.value = _Reader(document, most // _BYTES_A_NODE).read(node, ())
         except _TooMuch:
             document, wrong = Document(), _TOO_MUCH
     if wrong is not None:
@@ -85,11 +86,12 @@ def read_yaml(raw: bytes) -> Document:
 _TOO_MUCH: Final = ("too many nodes, or nested too deeply", "มีข้อมูลมากหรือซ้อนกันลึกเกินไป")
 
 
-def _composed(raw: bytes) -> tuple[yaml.Node | None, int, tuple[str, str] | None]:
+def _composed(raw: bytes, most: int) -> tuple[yaml.Node | None, int, tuple[str, str] | None]:
     """The document's root node; else the line and what is wrong."""
     line, wrong = 0, ("the file is empty", "ไฟล์ว่างเปล่า")
-    if len(raw) > MAX_BYTES:
-        return None, line, ("the file is too large", "ไฟล์มีขนาดใหญ่เกินไป")
+    if len(raw) > most:
+        size = most >> 10
+        return None, line, (f"the file is too large: at most {size:,} KiB", f"ไฟล์มีขนาดใหญ่เกินไป ได้ไม่เกิน {size:,} KiB")
     try:
         node = yaml.compose(raw.decode(), Loader=_Loader)
         if node is not None:
@@ -109,13 +111,13 @@ class _TooMuch(Exception):
 
 
 class _Reader:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, most: int) -> None:
         self._document = document
-        self._nodes = 0
+        self._left = most
 
     def read(self, node: yaml.Node, place: Place) -> Any:
-        self._nodes += 1
-        if self._nodes > _MAX_NODES or len(place) > _MAX_DEPTH:
+        self._left -= 1
+        if self._left < 0 or len(place) > _MAX_DEPTH:
             raise _TooMuch
         self._document.lines.setdefault(place, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):

@@ -11,6 +11,9 @@ from gateway.catalogue.yaml_lines import Document
 from gateway.catalogue.yaml_lines import read_yaml as read_document
 from gateway.cli.failures import WrongUse
 
+MOST = 8 << 20
+"""Bytes: a file may name all local authorities of the country, some 7,800, with their systems and keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class YamlFile:
@@ -31,7 +34,7 @@ def read_yaml(path: Path) -> YamlFile:
         raw = path.read_bytes()
     except OSError as error:
         raise WrongUse(f"อ่านไฟล์ {path} ไม่ได้", f"{path} cannot be read: {error.strerror}") from None
-    document = read_document(raw.removeprefix(b"\xef\xbb\xbf"))
+    document = read_document(raw.removeprefix(b"\xef\xbb\xbf"), most=MOST)
     if document.findings:
         faults = [f"{path}:{line}: {finding.th} / {finding.en}" for line, finding in document.findings]
         raise WrongUse(f"อ่านไฟล์ {path} ไม่ได้", f"{path} cannot be read as YAML", faults)

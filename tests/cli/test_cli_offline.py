@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from gateway.catalogue.yaml_lines import MAX_BYTES
+from gateway.cli import yaml_files
 from gateway.cli.connectors import endpoints_of
+from gateway.cli.onboarding_file import read_onboarding
 from gateway.keys import new_key, read_key, write_key
 
 CITIZEN = "9100000000011"
@@ -203,6 +206,21 @@ def test_everything_wrong_with_an_onboarding_file_is_told_with_its_line(
         (11, "agency.yaml"),
     ):
         assert any(f"{file}:{line}:" in detail and what in detail for detail in details), (line, what, details)
+
+
+def test_a_file_of_all_local_authorities_is_taken_and_none_without_end(
+    linkage: Any, tmp_path: Path, key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agency's folder is bounded more narrowly: half a megabyte, and what it unfolds into."""
+    file = tmp_path / "f.yaml"
+    town = "- {id: town, title: {th: ก, en: a}}  # " + "ก" * 200 + "\n"
+    file.write_text("agencies:\n" + "".join(town.replace("town", f"town-{n}") for n in range(1000)), encoding="utf-8")
+    assert file.stat().st_size > MAX_BYTES
+    assert len(read_onboarding(file)) == 1000
+    monkeypatch.setattr(yaml_files, "MOST", 1 << 19)
+    ran = linkage("apply", file, "--as", "me", "--key", key)
+    assert ran.code == 2
+    assert "at most 512 KiB" in ran.err
 
 
 @pytest.mark.parametrize("text", ["a: [", "a: 1\na: 2", "- 1", "", "a: !x 1", "\xff"])
