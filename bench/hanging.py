@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench.load import measure, request_bytes
 from bench.systems import pin
@@ -125,7 +126,7 @@ def _answering_again(gateway: RunningGateway, fault: str) -> None:
     """Waits until the other source is asked again after it hung: its breaker closed, nothing under way."""
     if fault != "none":
         return
-    question = {"service": COVER, "citizen_id": next(iter(population())), "purpose": "health.coverage-check"}
+    question: dict[str, Any] = {"service": COVER, "citizen_id": next(iter(population())), "purpose": "health.coverage-check"}
     until = time.monotonic() + 30
     with gateway.as_("city-a-welfare") as client:
         while time.monotonic() < until:

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,10 @@ async def _appends(logs: list[ExchangeLog], waiting: int, seconds: float) -> flo
     return written / (time.perf_counter() - begun)
 
 
+def _grown(log: ExchangeLog, connection: Connection) -> bool:
+    return grow(connection) | log.behind(connection)
+
+
 @asynccontextmanager
 async def _logs(url: str, folder: Path, gateways: int) -> AsyncIterator[list[ExchangeLog]]:
     keys = Keys.create(folder / "keys")
@@ -86,7 +91,7 @@ async def _logs(url: str, folder: Path, gateways: int) -> AsyncIterator[list[Exc
         for number, store in enumerate(stores)
     ]
     for store, log in zip(stores, logs, strict=True):
-        store.work_behind(lambda connection, log=log: grow(connection) | log.behind(connection))
+        store.work_behind(partial(_grown, log))
     try:
         yield logs
     finally:

@@ -33,7 +33,7 @@ def serve_without_log() -> None:
     import gateway.app
     from gateway.settings import Settings
 
-    gateway.app.Store = KeepsNothing  # type: ignore[misc]
+    gateway.app.Store = KeepsNothing  # type: ignore[attr-defined]
     gateway.app.serve(Settings())
 
 

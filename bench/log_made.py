@@ -17,6 +17,7 @@ import uvloop
 from gateway.exchangelog import ExchangeLog
 from gateway.exchangelog import log as log_module
 from gateway.exchangelog.checkpoints import Checkpoints
+from gateway.exchangelog.entry import EntryDraft
 from gateway.exchangelog.tree import grow
 from gateway.keys import Keys
 from gateway.model import Caller, Decision, IdentifierKind, Question, Service, new_id, now
@@ -68,7 +69,7 @@ async def _write(url: str, log: ExchangeLog, entries: int, varied: bool, days: i
     index = 0
     with patch.object(log_module, "now", lambda: moment):
         while index < entries:
-            rows = []
+            rows: list[tuple[int, bytes, str, bytes]] = []
             while len(rows) < CHUNK and index + len(rows) < entries:
                 place = index + len(rows)
                 moment = begun + (end - begun) * (place / entries)
@@ -108,12 +109,12 @@ async def _write(url: str, log: ExchangeLog, entries: int, varied: bool, days: i
     connection.close()
 
 
-def _sealed(draft: object) -> tuple[bytes, str, bytes]:
-    entry, sealed = draft.seal(None, None)  # type: ignore[attr-defined]
-    return entry, draft.month, sealed  # type: ignore[attr-defined]
+def _sealed(draft: EntryDraft) -> tuple[bytes, str, bytes]:
+    entry, sealed = draft.seal(None, None)
+    return entry, draft.month, sealed
 
 
-def _decided(log: ExchangeLog, draw: random.Random, varied: bool, refused: bool) -> tuple[str, object, bytes]:
+def _decided(log: ExchangeLog, draw: random.Random, varied: bool, refused: bool) -> tuple[str, EntryDraft, bytes]:
     # A few consumers ask most of the questions, as it is.
     consumer = int(draw.paretovariate(0.6)) % CONSUMERS if varied else 0
     source, purpose = (draw.randrange(SOURCES), draw.randrange(PURPOSES)) if varied else (0, 0)

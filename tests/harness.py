@@ -148,7 +148,8 @@ class Second(RunningGateway):
     """Another gateway over the same database and keys: its own name and port, the same issuer."""
 
     def __init__(self, first: RunningGateway) -> None:
-        super().__init__(first.state, **first.extra)
+        super().__init__(first.state)
+        self.extra = dict(first.extra)
         self.issuer = first.url
         self.extra |= {"LINKAGE_GATEWAY_NAME": "gateway-2", "LINKAGE_ISSUER": first.url}
         self.starts = 100
@@ -222,9 +223,13 @@ def seed(gateway: RunningGateway, agencies: dict[str, Agency]) -> None:
             admin.act("operator.add", _owner(gateway, f"{source}-owner-1", source))
             confirm(gateway, f"{source}-owner-1", "admin-2")
         admin.act("operator.add", _operator(gateway, "auditor", "auditor"))
-        for client, agency in (("city-a-welfare", "city-a"), ("city-a-other", "city-a"), ("city-b-welfare", "city-b")):
+        for client, consumer in (
+            ("city-a-welfare", "city-a"),
+            ("city-a-other", "city-a"),
+            ("city-b-welfare", "city-b"),
+        ):
             key = gateway.person(client, "ES256" if client == "city-b-welfare" else "EdDSA")
-            admin.act("client.add", {"id": client, "agency": agency, "title": title(client), "keys": [key]})
+            admin.act("client.add", {"id": client, "agency": consumer, "title": title(client), "keys": [key]})
         admin.act("officer.add", {"client": "city-a-welfare", "code": "somsri.j"})
         for purpose in (OLD_AGE, "welfare.disability-allowance", "land.transfer-registration", "health.coverage-check"):
             admin.act(
