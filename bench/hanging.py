@@ -126,7 +126,8 @@ def _answering_again(gateway: RunningGateway, fault: str) -> None:
     """Waits until the other source is asked again after it hung: its breaker closed, nothing under way."""
     if fault != "none":
         return
-    question: dict[str, Any] = {"service": COVER, "citizen_id": next(iter(population())), "purpose": "health.coverage-check"}
+    person = next(iter(population()))
+    question: dict[str, Any] = {"service": COVER, "citizen_id": person, "purpose": "health.coverage-check"}
     until = time.monotonic() + 30
     with gateway.as_("city-a-welfare") as client:
         while time.monotonic() < until:
