@@ -65,7 +65,9 @@ class SubjectMaps:
                 logger.warning("subjects_not_mapped", kind=type(error).__name__)
 
     async def make(self) -> Map:
-        """A map of now, entered in the log. LogUnavailable; `failures()` where the tiles cannot be written."""
+        """A map of now, entered in the log. LogUnavailable; `failures()` where the tiles cannot be written, or another
+        gateway has written those of the same moment.
+        """
         secret = os.urandom(32)
         size, subjects, root = await asyncio.to_thread(self._write, secret)
         moment = now()
@@ -98,7 +100,8 @@ class SubjectMaps:
             writer.durable(False)
             with reader.one_state():
                 (size,) = reader.rows("SELECT size FROM head WHERE id = 1")[0]
-                writer.run("DELETE FROM map_tiles WHERE map = ?", (size,))
+                # Tiles that are there already are left: their hashes are of another's secret, whose map they prove.
+                # Of a gateway that ended in between they stay until the log has grown.
                 tiles = _Tiles(writer, size, secret)
                 for page in reader.pages("SELECT subject, count FROM counters WHERE count > 0 ORDER BY subject", PAGE):
                     for name, count in page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,21 @@ class Desk:
             return [finding.place for finding in report.findings if "no end" not in finding.what]
         finally:
             connection.close()
+
+
+class Held(SubjectMaps):
+    """Stops where its tiles are written and its entry is not, until it may go on."""
+
+    def __init__(self, book: Book) -> None:
+        super().__init__(book.url, book.store, book.log)
+        self.written, self.may = threading.Event(), threading.Event()
+
+    def _write(self, secret: bytes) -> tuple[int, int, bytes]:
+        try:
+            return super()._write(secret)
+        finally:
+            self.written.set()
+            assert self.may.wait(20)
 
 
 @pytest.fixture
@@ -223,3 +239,20 @@ async def test_a_map_that_is_not_the_logs(desk: Desk) -> None:
     connection.run("UPDATE subject_maps SET root = ?", (bytes(32),))
     assert desk.log_faults() == [f"entry {made.index}"] * 2
     connection.close()
+
+
+async def test_of_two_gateways_that_map_the_same_moment_neither_spoils_the_others_map(desk: Desk) -> None:
+    await desk.book.log.ready(now())
+    await asyncio.gather(*(desk.consent(f"9{number:012}") for number in range(300)))  # hashes above the leaves too
+    await desk.consent(ONE)
+    first, second = Held(desk.book), Held(desk.book)
+    makings = []
+    for maps in (first, second):
+        makings.append(asyncio.create_task(maps.make()))
+        assert await asyncio.to_thread(maps.written.wait, 20)
+    for maps, making in zip((first, second), makings, strict=True):
+        maps.may.set()
+        await asyncio.wait([making])
+    assert desk.faults(await desk.report(ONE)) == []
+    assert desk.faults(await desk.report(NEVER)) == []
+    assert [making.exception() is None for making in makings] == [True, False]
