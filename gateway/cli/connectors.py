@@ -19,7 +19,8 @@ from gateway.cli.registers import Reason, register_app
 
 app = register_app("connector", "ตัวเชื่อมต่อหน่วยงานเจ้าของข้อมูล / Connectors", suspendable=False, listed=False)
 
-_AGENCY_ID = re.compile(r"[a-z][a-z0-9]{1,31}(-[a-z0-9]+)*", re.ASCII)
+_AGENCY_ID = re.compile(r"(?=.{2,32}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
+"""What begins a service's id (`model.SERVICE_ID`), and names the variables of its secrets."""
 
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The agency's folder, with its agency.yaml.")]
 Agency = Annotated[str, typer.Argument(metavar="AGENCY")]
@@ -47,10 +48,12 @@ def new(
     schemas: Schemas = None,
 ) -> None:
     """สร้างโฟลเดอร์ของหน่วยงานใหม่ / Writes a new agency's folder, which passes its own checks."""
-    if kind not in KINDS or _AGENCY_ID.fullmatch(agency) is None:
+    if kind not in KINDS:
+        raise WrongUse("--kind ต้องเป็น rest, soap หรือ sql", "--kind is rest, soap or sql")
+    if _AGENCY_ID.fullmatch(agency) is None:
         raise WrongUse(
-            "ระบุรหัสหน่วยงานเป็นตัวพิมพ์เล็ก และ --kind เป็น rest, soap หรือ sql",
-            "give the agency's id in lower case, and rest, soap or sql as --kind",
+            "รหัสหน่วยงานมี 2 ถึง 32 ตัว เป็นอักษรอังกฤษตัวพิมพ์เล็ก ตัวเลข และขีดกลางเดี่ยวระหว่างตัว ขึ้นต้นด้วยอักษร",
+            "an agency's id has 2 to 32 letters in lower case, digits, and single hyphens between them; a letter first",
         )
     folder = into / agency
     try:

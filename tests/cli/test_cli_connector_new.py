@@ -25,8 +25,22 @@ def test_a_new_folder_passes_its_own_checks(linkage: Any, tmp_path: Path, kind: 
     assert "__init__.py" in again.err
 
 
+@pytest.mark.parametrize("agency", ["a-rest", "municipality-of-the-northern-twn"])
+def test_whatever_begins_a_services_id_is_an_agencys_id(linkage: Any, tmp_path: Path, agency: str) -> None:
+    ran = linkage("connector", "new", agency, "--kind", "rest", "--into", tmp_path / "connectors")
+    assert (ran.code, ran.err) == (0, "")
+
+
 @pytest.mark.parametrize(
-    "arguments", [("X", "--kind", "rest"), ("ok", "--kind", "telex"), ("../up", "--kind", "sql"), ("ok",)]
+    "arguments",
+    [
+        ("X", "--kind", "rest"),
+        ("ok", "--kind", "telex"),
+        ("../up", "--kind", "sql"),
+        ("ok",),
+        ("a--b", "--kind", "rest"),
+        ("municipality-of-the-northern-town", "--kind", "rest"),
+    ],
 )
 def test_wrong_use(linkage: Any, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     ran = linkage("connector", "new", *arguments, "--into", tmp_path / "connectors")
