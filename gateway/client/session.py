@@ -104,7 +104,10 @@ class Session:
         if self._held(step.scope, step.stale) is not None:
             return
         began = time.monotonic()
-        body = _read((yield from self._proven(lambda: self._token_request(step.scope))))
+        response = yield from self._proven(lambda: self._token_request(step.scope))
+        if response.status_code == httpx.codes.NOT_FOUND:  # never about a record: the URL has a path too many
+            raise UnexpectedAnswer(response.status_code, "no tokens are given here: is the URL the gateway's own?")
+        body = _read(response)
         token, seconds = body.get("access_token"), body.get("expires_in")
         if not isinstance(token, str) or not token.isascii() or not isinstance(seconds, int):
             raise UnexpectedAnswer(200, "the token answer is not in the form of RFC 6749")

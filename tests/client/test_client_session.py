@@ -150,6 +150,19 @@ def test_an_oauth_error_is_a_problem(client: Any, stand: Stand, monkeypatch: pyt
     assert (caught.value.status, caught.value.code, caught.value.detail) == (401, "invalid_client", "unknown key")
 
 
+def test_a_url_with_a_path_too_many_is_said_to_be_one(
+    client: Any, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = httpx.Response(404, json={"status": 404, "code": "not_found", "title": "Not found"})
+    original = Stand.__call__
+    monkeypatch.setattr(
+        Stand, "__call__", lambda self, r: nothing if r.url.path == "/oauth/token" else original(self, r)
+    )
+    with pytest.raises(UnexpectedAnswer, match="URL") as caught:
+        client().exchange(**QUESTION)
+    assert caught.value.status == 404
+
+
 @pytest.mark.parametrize(
     ("status", "answer"),
     [
