@@ -124,6 +124,14 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        # What is not said to be SQLite would be taken for a PostgreSQL that does not answer.
+        if value and value.partition("://")[0].partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError("the database is sqlite:///… or postgresql://…")
+        return value
+
     @field_validator("rate_limit")
     @classmethod
     def _is_a_rate(cls, value: str) -> str:

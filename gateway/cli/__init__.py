@@ -31,7 +31,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The parser's messages quote what was typed: the long numbers in it are left out by `failure`.
         message = error.format_message()
         thai = "เรียกคำสั่งไม่ถูกต้อง ดูวิธีใช้ด้วย --help"
-        screen.failure({"code": "wrong_use", "title": message, "title_th": thai}, [thai, f"{message} (see --help)"])
+        # A group named alone: its message is its whole help already.
+        lines = [message] if type(error).__name__ == "NoArgsIsHelpError" else [thai, f"{message} (see --help)"]
+        screen.failure({"code": "wrong_use", "title": message, "title_th": thai}, lines)
         return error.exit_code
     except typer.Abort:
         screen.failure({"code": "aborted", "title": "aborted", "title_th": "ยกเลิก"}, ["ยกเลิก / aborted"])

@@ -13,10 +13,12 @@ from gateway.cli.failures import ActUnanswered, WrongUse, form_faults
 from gateway.client import Unreachable
 from gateway.registers.forms import FORMS
 
+_BUDDHIST = "เป็นปี พ.ศ. ให้เขียนเป็น ค.ศ. โดยลบ 543 / a year of the Buddhist era: write it in the common era, 543 less"
+
 
 def faults_of(name: str, body: Mapping[str, Any]) -> list[tuple[tuple[str | int, ...], str]]:
-    """What the form of act `name` finds wrong with `body`, as (place, what); none where it fits."""
-    faults = [(place, "a year of the Buddhist era: write it in the common era, 543 less") for place in _buddhist(body)]
+    """What the form of act `name` finds wrong with `body`, as (place, what in Thai and English); none where it fits."""
+    faults = [(place, _BUDDHIST) for place in _buddhist(body)]
     try:
         FORMS[name].model_validate(dict(body))
     except ValidationError as error:

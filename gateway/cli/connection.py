@@ -134,8 +134,16 @@ def open_gateway(
         return Gateway(url, as_, key, ca_file=ca_file, issuer=issuer or None, allow_plaintext=plaintext, dpop=dpop)
     except ssl.SSLError:
         raise WrongUse("ไฟล์ใบรับรอง --ca-file ใช้ไม่ได้", "--ca-file holds no certificates in PEM form") from None
+    except OSError as error:  # OpenSSL names no file
+        raise WrongUse(
+            f"อ่านไฟล์ใบรับรอง {ca_file} (--ca-file) ไม่ได้",
+            f"{ca_file} (--ca-file) cannot be read: {error.strerror or type(error).__name__}",
+        ) from None
     except ValueError as error:
-        raise WrongUse("URL ของเกตเวย์ใช้ไม่ได้", str(error)) from None
+        raise WrongUse(
+            "URL ของเกตเวย์ (--url) ใช้ไม่ได้ ต้องเป็นเช่น https://gateway.example.go.th ใช้ http ได้เฉพาะเกตเวย์บนเครื่องนี้",
+            str(error),
+        ) from None
 
 
 def _guarded(command: Callable[[Screen], None], screen: Screen) -> None:

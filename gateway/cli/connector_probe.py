@@ -183,6 +183,9 @@ def _is_sandbox(service: Service) -> bool:
 def _render(screen: Screen, found: list[Json]) -> None:
     for one in found:
         screen.line(f"{one['service']}: {one['fault'] or 'ok'}")
+        code, _, missing = one["fault"].rpartition("secret_missing: ")
+        if code:
+            screen.line(f"  เครื่องนี้ไม่มีความลับ {missing} / this machine has no secret {missing}")
         screen.fields({"milliseconds": one["milliseconds"], "tls": one["tls"], "echo": one["echo"]})
         if one["fields"]:
             columns = [("รายการข้อมูล", "field"), ("ชนิด", "type")]

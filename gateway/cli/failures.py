@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from gateway.cli.form_texts import both
 from gateway.errors import GatewayError, Reason
 from gateway.keys import KeyFileError
 
@@ -39,6 +40,13 @@ class Refused(WrongUse):
 class ActUnanswered(Exception):
     """No answer came to an act of governance, which may be on record all the same."""
 
+
+_OAUTH = {
+    "invalid_client": "เกตเวย์ไม่ยอมรับรหัสหรือกุญแจที่ใช้ยืนยันตน",
+    "invalid_scope": "ขอสิทธิที่รหัสนี้ไม่มี",
+    "temporarily_unavailable": "เกตเวย์ไม่พร้อมให้บริการชั่วคราว",
+}
+"""The token endpoint's answers, which RFC 6749 has in ASCII only, as a title in Thai."""
 
 _HELP: dict[str, tuple[str, str]] = {
     "invalid_client": (
@@ -132,7 +140,7 @@ def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:  # noqa: PLR
         english = ": ".join(text for text in (error.title_en, error.detail_en) if text)
         return _both(error.code, ": ".join(text for text in (error.title_th, error.detail_th) if text), english)
     if isinstance(error, KeyFileError):
-        return _both("key_file", "ใช้ไฟล์กุญแจไม่ได้", str(error))
+        return _both("key_file", error.thai or "ใช้ไฟล์กุญแจไม่ได้", str(error))
     if isinstance(error, OSError):
         name = f"{error.filename}: " if isinstance(error.filename, str) else ""
         return _both("file", "อ่านหรือเขียนไฟล์ไม่ได้", f"{name}{error.strerror or type(error).__name__}")
@@ -150,15 +158,16 @@ def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:  # noqa: PLR
 
 
 def form_faults(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
-    """What a form's check found: (place, what is wrong), never the value that was there."""
+    """What a form's check found: (place, what is wrong in Thai and English), never the value that was there."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    return [(tuple(fault["loc"]), fault["msg"].removeprefix("Value error, ")) for fault in faults]
+    return [(tuple(fault["loc"]), both(fault)) for fault in faults]
 
 
 def _problem_lines(problem: Problem) -> list[str]:
-    titles = " / ".join(text for text in (problem.title_th, problem.title) if text) or problem.detail
+    titles = " / ".join(text for text in (problem.title_th, problem.title) if text)
+    titles = titles or " / ".join(text for text in (_OAUTH.get(problem.code), problem.detail) if text)
     lines = [f"{titles} ({problem.status} {problem.code})"]
-    lines += [f"  {text}" for text in (problem.detail_th, problem.detail) if text and text != titles]
+    lines += [f"  {text}" for text in (problem.detail_th, problem.detail) if text and not titles.endswith(text)]
     for number, reason in enumerate(problem.reasons, 1):
         lines += _reason_lines(number, reason)
     if problem.retry_after is not None:

@@ -29,7 +29,7 @@ def new(
     alg: Annotated[Literal["EdDSA", "ES256"], typer.Option(help="What it signs with.")] = "EdDSA",
     kid: Annotated[str | None, typer.Option(help="The key's id; its thumbprint (RFC 7638) unless given.")] = None,
 ) -> None:
-    """Makes a private key that only you can read, and prints its public half for registration."""
+    """สร้างกุญแจส่วนตัว / Makes a private key that only you can read, and prints its public half for registration."""
     jwk = new_key(alg, kid)
     try:
         write_key(out, jwk)

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from gateway.cli.connection import local
-from gateway.cli.failures import REFUSED, Refused, WrongUse
+from gateway.cli.failures import REFUSED, Refused, WrongUse, form_faults
 from gateway.cli.output import Screen
 from gateway.model.identifiers import REGISTER_ID
 
@@ -141,10 +141,7 @@ def read_settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        faults = [
-            f"LINKAGE_{str(fault['loc'][0]).upper()}: {fault['msg']}" if fault["loc"] else fault["msg"]
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        faults = [f"LINKAGE_{str(at[0]).upper()}: {what}" if at else what for at, what in form_faults(error)]
         raise WrongUse("ค่าที่ตั้งไว้ใช้ไม่ได้", "a setting does not fit", faults) from None
 
 

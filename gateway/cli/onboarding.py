@@ -71,8 +71,9 @@ def apply(
     findings = waiting([find(item, registers) for item in items], registers, remote.operator)
     faults = missing(items, registers)
     faults += [
-        f"{finding.item.at}: {finding.item.kind} {finding.item.id} is registered with another "
-        f"{', '.join(finding.fields)}; what is registered is changed by its own commands only"
+        f"{finding.item.at}: {finding.item.kind} {finding.item.id} ลงทะเบียนไว้แล้วโดยมี {', '.join(finding.fields)} ต่างไป "
+        f"ซึ่งเปลี่ยนได้ด้วยคำสั่งของทะเบียนนั้นเท่านั้น / is registered with another {', '.join(finding.fields)}; "
+        f"what is registered is changed by its own commands only"
         for finding in findings
         if finding.state == "differs"
     ]
@@ -123,10 +124,12 @@ def waiting(findings: list[Finding], registers: Registers, operator: str) -> lis
         body, until = finding.item.body, ""
         if finding.state == "would_add" and finding.item.kind == "operator" and body["role"] == "owner":
             if body["agency"] in owned and (me.get("role"), me.get("agency")) != ("owner", body["agency"]):
-                until = f"an owner of {body['agency']} applies this file, or adds it"
+                agency = body["agency"]
+                until = f"เจ้าของข้อมูลของ {agency} เป็นผู้สั่ง / an owner of {agency} applies this file, or adds it"
             owned.add(body["agency"])
         elif finding.state == "would_add" and finding.item.kind == "agreement" and body["service"] not in offered:
-            until = f"an owner approves the connector of {body['service']}"
+            service = body["service"]
+            until = f"เจ้าของข้อมูลอนุมัติตัวเชื่อมต่อของ {service} / an owner approves the connector of {service}"
         result.append(replace(finding, state="waits", until=until) if until else finding)
     return result
 
@@ -140,7 +143,8 @@ def missing(items: list[Item], registers: Registers) -> list[str]:
     services |= {service for item in items if item.kind == "connector" for service in services_of(item.body)}
     known["service"] = services
     return [
-        f"{item.at}: there is no {kind} {name}, neither registered nor in the file"
+        f"{item.at}: ไม่มี {kind} {name} ทั้งในทะเบียนและในไฟล์ / "
+        f"there is no {kind} {name}, neither registered nor in the file"
         for item in items
         for kind, name in _named_by(item)
         if name not in known[kind]

@@ -56,12 +56,16 @@ class Item:
 def read_onboarding(path: Path) -> list[Item]:
     """The items of an onboarding file in the order to carry them out; WrongUse lists everything that does not fit."""
     file = read_yaml(path)
-    faults = [f"{file.at([name])}: there is no section `{name}`" for name in file.body if name not in SECTIONS]
+    faults = [
+        f"{file.at([name])}: ไม่มีหมวด `{name}` / there is no section `{name}`"
+        for name in file.body
+        if name not in SECTIONS
+    ]
     items: list[Item] = []
     for section in SECTIONS:
         entries = file.body.get(section)
         if entries is not None and not isinstance(entries, list):
-            faults.append(f"{file.at([section])}: {section} has to be a list")
+            faults.append(f"{file.at([section])}: {section} ต้องเป็นรายการ / {section} has to be a list")
         for number in range(len(entries) if isinstance(entries, list) else 0):
             found, wrong = _read_entry(file, section, number)
             items += found
@@ -81,7 +85,7 @@ def _read_entry(file: YamlFile, section: str, number: int) -> tuple[list[Item], 
     try:
         bodies = list(_BODIES[section](file.body[section][number], file.path.parent))
     except WrongUse as error:
-        return [], [f"{at}: {text}" for text in (error.details or (error.english,))]
+        return [], [f"{at}: {text}" for text in (error.details or (f"{error.thai} / {error.english}",))]
     items, faults = [], []
     for body in bodies:
         wrong = faults_of(act, body)
@@ -107,7 +111,8 @@ def _doubled(items: list[Item]) -> list[str]:
     faults = []
     for item in items:
         if (item.kind, item.id) in seen:
-            faults.append(f"{item.at}: {item.kind} {item.id} is there already, at {seen[item.kind, item.id]}")
+            first = seen[item.kind, item.id]
+            faults.append(f"{item.at}: {item.kind} {item.id} ซ้ำกับ {first} / is there already, at {first}")
         seen[item.kind, item.id] = item.at
     return faults
 

@@ -10,7 +10,14 @@ import orjson
 
 
 class KeyFileError(Exception):
-    """A key file is missing, unreadable or not what it should be. Names the file, never its content."""
+    """A key file is missing, unreadable or not what it should be. Names the file, never its content.
+
+    `thai`: the same in Thai, where a command's user can see it; else empty.
+    """
+
+    def __init__(self, english: str, thai: str = "") -> None:
+        super().__init__(english)
+        self.thai = thai
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -44,7 +51,7 @@ def read_private(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise KeyFileError(f"{path} cannot be read: {error.strerror}") from None
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}", f"อ่านไฟล์กุญแจ {path} ไม่ได้") from None
 
 
 def as_json(value: Any) -> bytes:

@@ -67,8 +67,9 @@ def read_key(path: Path) -> dict[str, Any]:
     try:
         jwk = orjson.loads(read_private(path))
         if not isinstance(jwk, dict) or not isinstance(jwk.get("kid"), str) or "d" not in jwk:
-            raise KeyFileError(f"{path} is not a private JWK with a kid")
+            raise KeyFileError(f"{path} is not a private JWK with a kid", f"ไฟล์ {path} ไม่ใช่กุญแจส่วนตัว JWK ที่มี kid")
         import_key(jwk)
     except ValueError:
-        raise KeyFileError(f"{path} is not an Ed25519 or P-256 private JWK") from None
+        thai = f"ไฟล์ {path} ไม่ใช่กุญแจส่วนตัว JWK แบบ Ed25519 หรือ P-256"
+        raise KeyFileError(f"{path} is not an Ed25519 or P-256 private JWK", thai) from None
     return jwk

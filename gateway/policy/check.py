@@ -27,7 +27,8 @@ def check(folder: Path) -> list[Problem]:
     try:
         schema, files = read_folder(folder)
     except OSError as fault:
-        return [Problem("", "", f"cannot be read: {fault.strerror}", f"อ่านไม่ได้: {fault.strerror}")]
+        at = fault.filename or folder
+        return [Problem("", "", f"{at} cannot be read: {fault.strerror}", f"อ่าน {at} ไม่ได้: {fault.strerror}")]
     except MalformedRequest as fault:
         return [Problem("", "", fault.detail_en, fault.detail_th)]
     problems = parse(schema, files)[1]

@@ -112,7 +112,7 @@ def test_onboarding_from_nothing(fresh: Desk) -> None:
     ran = fresh("admin", "apply", fresh.write("other.yaml", other))
     assert ran.code == 1
     for differs in ("agency city", "agreement city-person", "connector dopa"):
-        assert f"{differs} is registered with another" in ran.err
+        assert f"{differs} ลงทะเบียนไว้แล้ว" in ran.err
     assert fresh("admin", "agency", "show", "new").code == 1
     assert fresh("admin", "agency", "show", "city", "--json").json["contact"] == "02-000-0000"
 
@@ -252,6 +252,7 @@ def test_registers_change_by_command(fresh: Desk, linkage: Any, elder: str) -> N
     assert fresh("admin", "client", "key-revoke", "city-welfare", "second").code == 0
     ran = fresh.ask(stdin=elder, key=new)
     assert (ran.code, "invalid_client" in ran.err) == (1, True)
+    assert ran.err.startswith("เกตเวย์ไม่ยอมรับ")
     assert fresh("owner-1", "agreement", "revoke", "city-person", "--reason", "over").code == 0
     assert fresh.ask(stdin=elder).code == 1
 

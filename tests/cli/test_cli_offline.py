@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import socket
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.catalogue.yaml_lines import MAX_BYTES
-from gateway.cli import yaml_files
+from gateway.cli import form_texts, yaml_files
 from gateway.cli.connectors import endpoints_of
 from gateway.cli.onboarding_file import read_onboarding
 from gateway.keys import new_key, read_key, write_key
@@ -245,5 +246,50 @@ def test_a_year_of_the_buddhist_era_is_not_taken_for_a_date_centuries_ahead(
     ran = linkage("agreement", "propose", file, *me)
     assert ran.code == 2
     for place in (f"{file}:3: period.to", f"{file}:5: terms.0.pdpa_exemption.date"):
-        assert f"{place}: a year of the Buddhist era" in ran.err
+        assert f"{place}: เป็นปี พ.ศ." in ran.err
     assert ran.err.count("Buddhist") == 2
+
+
+def test_what_a_form_or_setting_says_is_said_in_thai_too() -> None:
+    said: set[str] = set()
+    for file in [*Path("gateway/registers").glob("*.py"), Path("gateway/settings.py"), Path("gateway/values.py")]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name("ValueError"), args=[ast.Constant(str(text))]):
+                    said.add(text)
+    assert len(said) > 20
+    assert said <= set(form_texts.OWN)
+
+
+def test_a_setting_that_does_not_fit_is_told_in_both_languages(linkage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value, thai, english in [
+        ("PORT", "99999", "ค่ามากเกินไป", "LINKAGE_PORT"),
+        ("HOST", "192.0.2.1", "พร็อกซี", "listening beyond loopback"),
+        ("DATABASE_URL", "mysql://user:hunter2@db.example/x", "ฐานข้อมูล", "LINKAGE_DATABASE_URL"),
+    ]:
+        with monkeypatch.context() as patched:
+            patched.setenv(f"LINKAGE_{name}", value)
+            ran = linkage("doctor")
+        assert (ran.code, ran.out) == (2, "")
+        assert thai in ran.err
+        assert english in ran.err
+        assert "Value error" not in ran.err
+        assert "hunter2" not in ran.err
+
+
+def test_a_file_that_is_not_there_is_named_in_both_languages(linkage: Any, tmp_path: Path, key: Path) -> None:
+    ca = linkage("agency", "list", "--as", "me", "--key", key, "--ca-file", tmp_path / "none.pem")
+    assert ca.code == 2
+    assert ca.err.count("none.pem (--ca-file)") == 2
+    no_key = linkage("agency", "list", "--as", "me", "--key", tmp_path / "none.jwk")
+    assert [line.count("none.jwk") for line in no_key.err.splitlines()] == [1, 1]
+    rules = linkage("policy", "check", tmp_path / "none")
+    assert (rules.code, rules.err.count(str(tmp_path / "none"))) == (1, 2)
+
+
+@pytest.mark.parametrize("group", [[], ["agency"], ["log"]])
+def test_a_group_named_alone_shows_its_help(linkage: Any, group: list[str]) -> None:
+    ran = linkage(*group)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: linkage")
+    assert "see --help" not in ran.err
