@@ -58,7 +58,7 @@ def take_archive(
             if not apart:
                 write_private(folder / FOLDER / path, content)
         if not apart:
-            write_private(folder / FOLDER / MANIFEST, (archive / MANIFEST).read_bytes())
+            manifest.write(folder / FOLDER)  # the one that was read: an archive may grow meanwhile
         kept = archive if apart else folder / FOLDER
         for number in range(manifest.entries // WIDTH):
             read_sealed(kept, number)

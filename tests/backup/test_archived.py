@@ -13,7 +13,7 @@ import pytest
 from gateway.app import initialise
 from gateway.backup import archived
 from gateway.exchangelog import ExchangeLog
-from gateway.exchangelog.archive import Manifest, sealed_path
+from gateway.exchangelog.archive import Manifest, files_of, sealed_path
 from gateway.exchangelog.checkpoints import Checkpoints
 from gateway.exchangelog.tree import grow
 from gateway.exchangelog.vault import Vault
@@ -177,6 +177,28 @@ def test_where_only_the_database_was_lost_the_archive_stays(machine: Machine, el
     assert kept is not None
     assert kept.entries == 768
     assert done("log", "verify").json["counts"]["archived entries"] == 768
+
+
+@pytest.mark.parametrize("how", [(), ("--archive-apart",)])
+def test_an_archive_that_grows_while_it_is_backed_up(
+    machine: Machine, elsewhere: str, how: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(machine.grow(300))
+    before, first = machine.contents(0, 900), machine.archive
+
+    def growing(entries: int) -> Iterator[str]:
+        yield from files_of(entries)
+        assert machine.moved() == 768
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archived, "files_of", growing)
+        assert done("backup", machine.folder / "backup", *how).json["archive"]["entries"] == 512
+    machine.use("second", elsewhere)
+    if how:
+        shutil.copytree(first, machine.archive)
+    done(*restore(machine))
+    assert machine.contents(0, 900) == before
+    assert done("log", "verify").json["good"]
 
 
 def test_an_archive_that_has_what_the_backup_lacks_is_left_alone(machine: Machine, elsewhere: str) -> None:
