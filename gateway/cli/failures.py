@@ -38,7 +38,21 @@ class Refused(WrongUse):
 
 
 class ActUnanswered(Exception):
-    """No answer came to an act of governance, which may be on record all the same."""
+    """No answer came to an act of governance, which may be on record all the same. `number`: the id that the command
+    drew for it, where none was given.
+    """
+
+    def __init__(self, what: str, number: str = "") -> None:
+        super().__init__(what)
+        self.number = number
+
+
+def by_number(number: str) -> tuple[str, str]:
+    """(Thai, English): how a command that draws a number is given again. Without, it would draw another."""
+    return (
+        f"เมื่อสั่งซ้ำให้ระบุ --id {number} ซึ่งเป็นเลขที่คำสั่งนี้ออกให้ มิฉะนั้นจะเป็นรายการใหม่",
+        f"when it is repeated, name the number that this command drew: --id {number}; without, it is another entry",
+    )
 
 
 _OAUTH = {
@@ -131,7 +145,9 @@ def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:  # noqa: PLR
         return error.as_json(), _problem_lines(error)
     for kind, code, thai, more in _client_errors():
         if isinstance(error, kind):
-            return _both(code, thai, f"{error}{more}")
+            number = by_number(error.number) if isinstance(error, ActUnanswered) and error.number else None
+            english = f"{error}{more}"
+            return _both(code, *((f"{thai} {number[0]}", f"{english}; {number[1]}") if number else (thai, english)))
     if isinstance(error, WrongUse):
         body, lines = _both("refused" if isinstance(error, Refused) else "wrong_use", error.thai, error.english)
         more_body = {"details": list(error.details)} if error.details else {}

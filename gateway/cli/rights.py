@@ -8,10 +8,11 @@ import typer
 
 from gateway.cli.acts import given, perform
 from gateway.cli.connection import Remote, remote
-from gateway.cli.failures import WrongUse
+from gateway.cli.failures import ActUnanswered, WrongUse, by_number
 from gateway.cli.output import csv_text
 from gateway.cli.questions import read_identifier
 from gateway.cli.registers import AgencyOption, Id
+from gateway.client import Problem
 from gateway.model import bangkok_day, new_id, now
 
 app = typer.Typer(help="คำขอใช้สิทธิของเจ้าของข้อมูลส่วนบุคคล / Requests of the persons concerned", no_args_is_help=True)
@@ -64,7 +65,15 @@ def add(
         "received": received or bangkok_day(now()).isoformat(),
         **given(service=service, exchange=exchange, about=about),
     }
-    perform(remote, "rights.add", body)
+    try:
+        perform(remote, "rights.add", body)
+    except ActUnanswered as lost:
+        raise ActUnanswered(str(lost), "" if id else number) from None
+    except Problem as problem:
+        if problem.code == "log_unavailable" and not id:  # it may yet be written
+            thai, english = by_number(number)
+            problem.detail, problem.detail_th = f"{problem.detail}; {english}", f"{problem.detail_th} {thai}"
+        raise
 
 
 @app.command("answer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -138,18 +139,28 @@ def test_whatever_is_given_again_is_refused_or_takes_its_own_place(
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """A gateway's address that gives a token, and breaks off when it is sent an act."""
+    """A gateway's address that gives a token, and breaks off when it is sent an act; below /full it answers 503."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.dumps({"access_token": "t", "token_type": "Bearer", "expires_in": 600}).encode()
+            answers: dict[str, Any] = {
+                "/oauth/token": {"access_token": "t", "token_type": "Bearer", "expires_in": 600},
+                "/v1/audit/subject": {"subject": "ab" * 32},
+            }
             self.rfile.read(int(self.headers["content-length"]))
-            if self.path == "/oauth/token":
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+            path = self.path.removeprefix("/full")
+            if path in answers:
+                self.answer(200, "application/json", answers[path])
+            elif path != self.path:
+                self.answer(503, "application/problem+json", {"status": 503, "code": "log_unavailable", "detail": "x"})
+
+        def answer(self, status: int, kind: str, content: Any) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *_: Any) -> None:
             """Nothing."""
@@ -177,3 +188,16 @@ def test_a_command_whose_act_was_not_answered_says_so(silent: str, tmp_path: Pat
     for arguments in (["agency", "list", *own, silent], [*add, "http://127.0.0.1:9"]):
         ran = run_linkage(*arguments)
         assert (ran.code, "not known" in ran.err) == (1, False)
+
+
+@pytest.mark.parametrize("where", ["", "/full"])
+def test_a_command_that_draws_a_number_says_which_it_was(silent: str, tmp_path: Path, where: str) -> None:
+    """Given again without it, a person's request would be entered twice, and its source given notice twice."""
+    write_key(tmp_path / "me.jwk", new_key("EdDSA"))
+    add = ["rights", "add", "--agency", "city", "--right", "access", "--as", "dpo", "--key", tmp_path / "me.jwk"]
+    ran = run_linkage(*add, "--url", silent + where, stdin="9111111111114")
+    assert ran.code == 1
+    (number,) = set(re.findall(r"--id (rq-[0-9a-z]{26})", ran.err))
+    assert ran.err.count(number) == 2  # in Thai and in English
+    ran = run_linkage(*add, "--id", "rq-1", "--url", silent + where, stdin="9111111111114")
+    assert (ran.code, "--id" in ran.err) == (1, False)
