@@ -65,7 +65,11 @@ STOPPING_SECONDS = 15
 
 
 class NotInitialised(Exception):
-    """The state directory or the database was never set up; `linkage init` does it."""
+    """The state directory or the database was never set up; `linkage init` does it. `thai`: the same in Thai."""
+
+    def __init__(self, english: str, thai: str) -> None:
+        super().__init__(english)
+        self.thai = thai
 
 
 class OtherLog(Exception):
@@ -246,7 +250,10 @@ def serve(settings: Settings) -> None:
     """
     configure(settings.log_level)
     if not settings.keys.exists():
-        raise NotInitialised(f"no keys at {settings.keys}: run `linkage init` first")
+        raise NotInitialised(
+            f"no keys at {settings.keys}: run `linkage init` first",
+            f"เกตเวย์ยังไม่ได้เริ่มต้น (ไม่มีกุญแจที่ {settings.keys}) เรียก `linkage init` ก่อน",
+        )
     if settings.workers > 1:
         _serve_with_workers(settings)
         return
@@ -283,7 +290,10 @@ def _serve_with_workers(settings: Settings) -> None:
 def _require_fitting(settings: Settings, owner: str) -> None:
     """That the database has the tables, the log and the free name that this gateway needs."""
     if standing(settings.database) == "behind":
-        raise NotInitialised("the database lacks migrations: run `linkage db upgrade` first")
+        raise NotInitialised(
+            "the database lacks migrations: run `linkage db upgrade` first",
+            "ตารางของฐานข้อมูลเป็นรุ่นเก่า เรียก `linkage db upgrade` ก่อน",
+        )
     require_own_log(settings)
     lease = lease_for(settings.database, settings.gateway_name, boot=owner, owner=owner)
     if lease is not None:
@@ -291,12 +301,21 @@ def _require_fitting(settings: Settings, owner: str) -> None:
 
 
 def require_own_log(settings: Settings) -> None:
-    """OtherLog where the log in the database is not called what the settings say."""
+    """OtherLog where the log in the database is not called what the settings say; NotInitialised where none was begun.
+
+    A database has tables and nothing in them where a restore was refused.
+    """
     connection = Connection(settings.database, read_only=True)
     try:
         latest = latest_in(connection)
+        founded = bool(connection.rows("SELECT 1 FROM registers LIMIT 1"))
     finally:
         connection.close()
+    if latest is None and not founded:
+        raise NotInitialised(
+            "the database is empty: run `linkage init`, or `linkage restore`, first",
+            "ฐานข้อมูลว่างเปล่า เรียก `linkage init` หรือ `linkage restore` ก่อน",
+        )
     if latest is not None and latest.origin != settings.origin:
         raise OtherLog(
             f"the log in this database is called {latest.origin}, and by LINKAGE_ISSUER or LINKAGE_LOG_ORIGIN it would "

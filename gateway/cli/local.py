@@ -94,7 +94,7 @@ def serve(
     try:
         app.serve(settings)
     except app.NotInitialised as error:
-        raise Refused("เกตเวย์ยังไม่ได้เริ่มต้น เรียก `linkage init` ก่อน", str(error)) from None
+        raise Refused(error.thai, str(error)) from None
     except app.OtherLog as error:
         raise Refused("บันทึกในฐานข้อมูลนี้มีชื่ออื่น ตรวจสอบ LINKAGE_ISSUER และ LINKAGE_LOG_ORIGIN", str(error)) from None
     except AlreadyInUse as error:

@@ -16,7 +16,8 @@ from gateway.catalogue.yaml_lines import MAX_BYTES
 from gateway.cli import form_texts, yaml_files
 from gateway.cli.connectors import endpoints_of
 from gateway.cli.onboarding_file import read_onboarding
-from gateway.keys import new_key, read_key, write_key
+from gateway.keys import Keys, new_key, read_key, write_key
+from tests.harness import free_port
 
 CITIZEN = "9100000000011"
 
@@ -293,3 +294,18 @@ def test_a_group_named_alone_shows_its_help(linkage: Any, group: list[str]) -> N
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("Usage: linkage")
     assert "see --help" not in ran.err
+
+
+def test_a_gateway_without_a_log_says_what_begins_one(
+    linkage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("LINKAGE_PORT", str(free_port()))
+    Keys.create(tmp_path / "keys")
+    assert linkage("db", "upgrade").code == 0
+    ran = linkage("serve")
+    assert (ran.code, ran.out) == (1, "")
+    thai, english = ran.err.splitlines()
+    assert "ฐานข้อมูลว่างเปล่า" in thai
+    assert "`linkage init`" in thai
+    assert "the database is empty" in english
