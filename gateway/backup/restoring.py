@@ -38,9 +38,10 @@ from gateway.store import Connection, PutCheckpoint, Store
 from gateway.store.batch import Request, load, take, write
 from gateway.store.migrate import newest, revision_of, upgrade
 from gateway.tlog.merkle import tree_root
-from gateway.tlog.note import Signer, VerifierKey
+from gateway.tlog.note import NoteError, Signer, VerifierKey, parse_key
 from gateway.verification.database import verify_state
 from gateway.verification.findings import Report
+from gateway.verification.keys import led_to
 
 
 class NotEmpty(Exception):
@@ -77,14 +78,22 @@ class Restored:
     report: Report
 
 
-def log_key(manifest: Manifest, keys: Keys) -> VerifierKey:
-    """Step 2: the verifier key of the log that was backed up; BadBackup where the key files are not its own."""
+def log_keys(manifest: Manifest, keys: Keys) -> list[VerifierKey]:
+    """Step 2: the verifier key of the log that was backed up, and those that took its place since.
+
+    BadBackup where the key files are not its own, nor lead on from its own: the gateway takes such up when it starts.
+    """
     own = Signer(manifest.origin, keys.log_key()).verifier
-    if str(own) != manifest.vkey:
+    try:
+        then = parse_key(manifest.vkey)
+    except NoteError:
+        raise BadBackup("its manifest names no verifier key") from None
+    chain = led_to(keys.succession_of_log, then)
+    if own not in chain:
         raise BadBackup("log.jwk is not the key that signed this log: restore the key files of then first")
     if manifest.pseudonym_check not in pseudonym_checks(keys):
         raise BadBackup("pseudonym.key is not the one of then: nobody in this log would be found again")
-    return own
+    return chain[: chain.index(own) + 1]
 
 
 def restore(settings: Settings, folder: Path, seen: Sequence[Seen], *, reason: str = "") -> Restored:
@@ -96,7 +105,7 @@ def restore(settings: Settings, folder: Path, seen: Sequence[Seen], *, reason: s
     manifest = read_backup(folder)  # 1
     archive = archive_to_prove(folder, manifest, settings.log_archive)
     keys = Keys.load(settings.keys)
-    old = log_key(manifest, keys)  # 2
+    old = log_keys(manifest, keys)[0]  # 2
     if manifest.migration != newest():
         raise BadBackup(
             f"it was made by version {manifest.program} with tables {manifest.migration}: restore it with that "
@@ -190,6 +199,9 @@ def _continued(
         if lost and seen is not None:
             raise Behind(manifest.size, seen.checkpoint.size - 1, seen)
         return signer.verifier, 0, None
+    if str(Signer(manifest.origin, keys.log_key()).verifier) != manifest.vkey:
+        # The first checkpoint under the other name would be signed by a key of which the registers do not know yet.
+        raise BadBackup("log.jwk took another's place since: under another name only the key files of then go on")
     moment, vault = now(), Vault(keys.master)
     if vault.open(connection, month_of(moment)) is None:
         _append(connection, Request([], [vault.fresh(month_of(moment))], {}))

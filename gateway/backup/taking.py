@@ -16,7 +16,7 @@ from gateway.settings import Settings
 from gateway.store import Connection
 from gateway.store.migrate import newest, revision_of
 from gateway.tlog.merkle import tree_root
-from gateway.tlog.note import Signer
+from gateway.verification.database import key_in_use
 
 
 def take_backup(settings: Settings, folder: Path, *, archive_apart: bool = False) -> Manifest:
@@ -30,10 +30,10 @@ def take_backup(settings: Settings, folder: Path, *, archive_apart: bool = False
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if any(folder.iterdir()):
         raise BadBackup(f"{folder} is not empty")
-    key = Signer(settings.origin, keys.log_key()).verifier
     connection = Connection(settings.database, read_only=True)
     try:
         with connection.one_state():
+            key = key_in_use(connection, settings.origin, keys)
             (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
             root = tree_root(size, Tree(connection).subtree)
             checkpoint = _newest_checkpoint(connection)

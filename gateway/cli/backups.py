@@ -134,16 +134,16 @@ def _check_reason(settings: Settings, manifest: Manifest, reason: str) -> None:
 
 def _gathered(settings: Settings, manifest: Manifest, files: Sequence[Path], unwitnessed: bool) -> list[Seen]:
     """All that was seen of the log before; Refused where a witness keeps silent and no file speaks in its place."""
-    from gateway.backup.restoring import log_key
+    from gateway.backup.restoring import log_keys
     from gateway.backup.witnessed import WitnessSilent, ask_witness, read_seen
     from gateway.exchangelog.witnesses import Witness
     from gateway.keys import Keys
 
-    key = log_key(manifest, Keys.load(settings.keys))
+    keys = log_keys(manifest, Keys.load(settings.keys))
     seen: list[Seen | None] = []
     for file in files:
         try:
-            seen.append(read_seen(file.name, file.read_text(encoding="utf-8"), key))
+            seen.append(read_seen(file.name, file.read_text(encoding="utf-8"), keys))
         except (NoteError, UnicodeDecodeError) as error:
             raise Refused(
                 f"ไฟล์ {file} ไม่ใช่จุดตรวจสอบของบันทึกนี้", f"{file} is no checkpoint of this log: {error}"
@@ -157,7 +157,7 @@ def _gathered(settings: Settings, manifest: Manifest, files: Sequence[Path], unw
             )
         for witness in (Witness.parse(text) for text in settings.witnesses):
             try:
-                seen.append(ask_witness(witness, key))
+                seen.append(ask_witness(witness, keys))
             except WitnessSilent as silent:
                 raise Refused(
                     "ติดต่อพยานไม่ได้ ขอจุดตรวจสอบล่าสุดจากพยานเป็นไฟล์แล้วระบุด้วย --checkpoint",

@@ -30,7 +30,7 @@ def archive(
     from gateway.exchangelog.vault import Vault
     from gateway.keys import Keys
     from gateway.store import AlreadyInUse, Connection, Store
-    from gateway.tlog.note import Signer
+    from gateway.verification.database import key_in_use
 
     if re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", through) is None:
         raise WrongUse("ระบุเดือนเป็น ค.ศ. เช่น 2026-11", "--through takes a month of the common era, YYYY-MM")
@@ -47,7 +47,7 @@ def archive(
         raise Refused("ฐานข้อมูลนี้มีเกตเวย์ใช้งานอยู่ หยุดเกตเวย์ก่อน", f"{error}: stop it first") from None
     connection = Connection(settings.database)
     try:
-        key = Signer(settings.origin, keys.log_key()).verifier
+        key = key_in_use(connection, settings.origin, keys)
         done = move(connection, folder, key, Vault(keys.master, folder), through)
     except BadArchive as error:
         raise Refused("ย้ายไม่ได้ เพราะพิสูจน์ความครบถ้วนไม่ผ่าน", str(error)) from None

@@ -188,8 +188,7 @@ def _verify_database(
     from gateway.exchangelog.vault import UnknownMaster
     from gateway.keys import Keys
     from gateway.store.connection import Connection
-    from gateway.tlog.note import Signer
-    from gateway.verification.database import keys_in, verify_database
+    from gateway.verification.database import key_in_use, keys_in, verify_database
     from gateway.verification.keys import followed, signer_of
     from gateway.verification.remote import Seen
 
@@ -199,9 +198,7 @@ def _verify_database(
     connection = Connection(settings.database, read_only=True)
     try:
         history = keys_in(connection, settings.origin)
-        own = Signer(settings.origin, keys.log_key()).verifier
-        if history and str(own) not in [item["vkey"] for item in history]:  # rotated, and not taken up yet
-            own = parse_key(history[-1]["vkey"])
+        own = key_in_use(connection, settings.origin, keys)
         key = _known(before, _one(vkey) if vkey else None, history) or own
         report = verify_database(
             connection,

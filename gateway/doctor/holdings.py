@@ -25,6 +25,7 @@ from gateway.store.migrate import newest, revision_of, standing_of
 from gateway.tlog.checkpoint import open_checkpoint
 from gateway.tlog.merkle import tree_root
 from gateway.tlog.note import NoteError, Signer
+from gateway.verification.database import key_in_use
 
 LAST = 256
 """How many entries at the head are opened."""
@@ -171,7 +172,8 @@ def _log(connection: Connection, settings: Settings, keys: Keys) -> Iterator[Fin
     mend = "อย่าเขียนต่อ: หยุดเกตเวย์ เก็บฐานข้อมูลไว้เป็นหลักฐาน แล้วเรียก `linkage log verify`"
     mend_en = "write nothing more: stop the gateway, keep the database as evidence, and run `linkage log verify`"
     try:
-        open_checkpoint(latest.note, Signer(settings.origin, keys.log_key()).verifier)
+        key = key_in_use(connection, settings.origin, keys)
+        open_checkpoint(latest.note, key)
         held = tree_root(latest.size, Tree(connection).subtree) == latest.root
         wrong = "" if held else f"the checkpoint of {latest.size} is no longer the beginning of the log"
         wrong = wrong or _unopened(connection, keys)
@@ -180,6 +182,15 @@ def _log(connection: Connection, settings: Settings, keys: Keys) -> Iterator[Fin
     if wrong:
         yield Finding("log", "wrong", "บันทึกไม่ตรงกับที่ลงลายมือชื่อไว้", f"the log does not hold: {wrong}", mend, mend_en)
         return
+    if key != Signer(settings.origin, keys.log_key()).verifier:
+        yield Finding(
+            "keys",
+            "note",
+            "กุญแจของบันทึกถูกเปลี่ยนแล้ว กุญแจในเครื่องนี้ยังไม่ใช่กุญแจที่ใช้อยู่",
+            "the log's key was rotated, and the one on this machine is not the one in use",
+            "คัดลอกไฟล์กุญแจใหม่ไปทุกเครื่อง แล้วเริ่มเกตเวย์ใหม่",
+            "bring the new key files to every machine, and start each gateway anew",
+        )
     yield ok("log", f"บันทึกตรงกับจุดตรวจสอบที่ {latest.size}", f"the log holds at its checkpoint of {latest.size}")
     yield from _age(connection, settings)
 
@@ -245,7 +256,7 @@ def _projection(connection: Connection) -> Iterator[Finding]:
 
 
 def _witnesses(connection: Connection, settings: Settings, keys: Keys) -> Iterator[Finding]:
-    key = Signer(settings.origin, keys.log_key()).verifier
+    key = key_in_use(connection, settings.origin, keys)
     (size,) = connection.rows("SELECT size FROM head WHERE id = 1")[0]
     if not settings.witnesses:
         yield Finding(
@@ -259,7 +270,7 @@ def _witnesses(connection: Connection, settings: Settings, keys: Keys) -> Iterat
     for witness in (Witness.parse(text) for text in settings.witnesses):
         name = witness.key.name
         try:
-            seen = ask_witness(witness, key)
+            seen = ask_witness(witness, [key])
         except WitnessSilent as silent:
             yield Finding(
                 "witnesses",

@@ -88,6 +88,11 @@ class Keys:
         held: Mapping[str, dict[str, Any]] = {"log": self.log, "seal": self.seal, "token": self.token}
         return public_key(held[kind]) if kind in held else None
 
+    @property
+    def succession_of_log(self) -> list[str]:
+        """The statements by which one key of the log's took another's place, the first one first."""
+        return [one.succession for one in self.retired if one.kind == "log"]
+
     def path_from(self, kind: str, kid: str) -> list[Retired] | None:
         """The steps from an earlier key to the one in use; None where there is no such way."""
         steps: list[Retired] = []

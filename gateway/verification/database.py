@@ -29,15 +29,15 @@ from gateway.exchangelog.subjectmap import newest_in
 from gateway.exchangelog.tree import LogDamaged, Tree
 from gateway.exchangelog.vault import Vault
 from gateway.keyhistory import history_of
-from gateway.keys import Masters
+from gateway.keys import Keys, Masters
 from gateway.store import Connection
 from gateway.tlog.checkpoint import Checkpoint, open_checkpoint
 from gateway.tlog.merkle import ProofError, Range, leaf_hash, leaf_hashes, perfect_root, tree_root
-from gateway.tlog.note import NoteError, VerifierKey
+from gateway.tlog.note import NoteError, Signer, VerifierKey, parse_key
 from gateway.tlog.tiles import HASH, HEIGHT, WIDTH, split
 from gateway.verification.contents import Contents
 from gateway.verification.findings import Report
-from gateway.verification.keys import KeysInForce, in_force, signer_of
+from gateway.verification.keys import KeysInForce, followed, in_force, led_to, signer_of
 
 PAGE = 2048
 
@@ -205,6 +205,23 @@ def keys_in(connection: Connection, origin: str) -> list[dict[str, Any]]:
         return history_of(origin, orjson.loads(rows[0][0])) if rows else []
     except (ValueError, KeyError, TypeError, IndexError, NoteError):
         return [{"vkey": "", "from_entry": -1, "succession": None}]
+
+
+def key_in_use(connection: Connection, origin: str, keys: Keys) -> VerifierKey:
+    """What the newest checkpoints are signed with: the key of the key files, or one that statements tie it to.
+
+    After `linkage keys rotate log` that is the one before it, until a gateway has taken it up; on a machine that the
+    new key files have not reached, the one behind it.
+    """
+    own = Signer(origin, keys.log_key()).verifier
+    history = keys_in(connection, origin)
+    if not history or str(own) in [item["vkey"] for item in history]:
+        return followed(history, own)[-1]
+    with contextlib.suppress(NoteError):
+        last = parse_key(history[-1]["vkey"])
+        if own in led_to(keys.succession_of_log, last):
+            return last
+    return own
 
 
 def _keys_in_force(connection: Connection, key: VerifierKey, report: Report) -> KeysInForce:

@@ -6,7 +6,7 @@ checkpoint by the key that was in force when it was signed.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,6 +47,20 @@ def _step(item: Mapping[str, Any], before: VerifierKey) -> VerifierKey | None:
     except (NoteError, BadSuccession):
         return None
     return key if same and (key.name, key.kind) == (before.name, before.kind) else None
+
+
+def led_to(statements: Iterable[str], known: VerifierKey) -> list[VerifierKey]:
+    """`known`, and the log's later keys that `statements` lead to from it, in the order in which they stand."""
+    found = [known]
+    for statement in statements:
+        try:
+            succession = read_succession(statement, _Any(jwk_of(found[-1])))
+            public = succession.public or {}
+            if succession.kind == "log" and public.get("crv") == "Ed25519":
+                found.append(VerifierKey(known.name, known.kind, urlsafe_b64decode(f"{public['x']}=")))
+        except (BadSuccession, KeyError, ValueError):  # from before `known`
+            continue
+    return found
 
 
 def signer_of(note: str, keys: Sequence[VerifierKey]) -> VerifierKey:

@@ -213,3 +213,47 @@ def test_a_folder_that_holds_something_is_not_written_into(desk: Path, monkeypat
 def test_every_column_has_a_form_in_the_file() -> None:
     kinds = {type(column.type).__name__ for table in tables() for column in table.columns}
     assert kinds <= {"BigInteger", "SmallInteger", "Integer", "String", "Text", "LargeBinary", "Date"}
+
+
+def test_key_files_that_took_the_place_of_those_of_then_are_the_logs_own(
+    desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vkey = json.loads((desk / "backup" / "manifest.json").read_text())["vkey"]
+    for _ in range(2):
+        assert run_linkage("keys", "rotate", "log").code == 0
+    assert restored(desk).code == 0
+    # No gateway has taken the key up: what is signed is signed with the one before, and so is a backup of it.
+    doctor = run_linkage("doctor", "--json").json["findings"]
+    assert [one["state"] for one in doctor if one["check"] == "log"] == ["ok"]
+    assert any("rotated" in one["title"] for one in doctor if one["check"] == "keys")
+    assert run_linkage("log", "verify", "--json").json["good"]
+    again = run_linkage("backup", desk / "again", "--json").json
+    assert again["vkey"] == vkey
+    (desk / "other").mkdir()
+    monkeypatch.setenv("LINKAGE_STATE_DIR", str(desk / "other"))
+    assert run_linkage("restore", desk / "again", "--unwitnessed").code == 0
+
+
+def test_a_checkpoint_signed_with_the_key_that_came_after_says_how_large_the_log_was(desk: Path) -> None:
+    manifest = json.loads((desk / "backup" / "manifest.json").read_text())
+    assert run_linkage("keys", "rotate", "log").code == 0
+    signer = Signer(manifest["origin"], Keys.load(desk / "keys").log_key())
+    (desk / "seen").write_text(sign_checkpoint(signer, manifest["size"] + 7, bytes(32)).note)
+    ran = restored(desk, "--checkpoint", desk / "seen")
+    assert ran.code == 1
+    assert json.loads(ran.err)["error"]["lost"]["count"] == 7
+
+
+def test_a_key_that_took_no_ones_place_is_another_logs(desk: Path) -> None:
+    assert run_linkage("keys", "rotate", "log").code == 0
+    (desk / "keys" / "log.jwk").unlink()
+    write_key(desk / "keys" / "log.jwk", new_key("EdDSA"))
+    refused(desk, "not the key that signed this log")
+
+
+def test_a_log_goes_on_under_another_name_with_the_key_files_of_then_only(
+    desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_linkage("keys", "rotate", "log").code == 0
+    monkeypatch.setenv("LINKAGE_LOG_ORIGIN", "gateway.example/log-2")
+    refused(desk, "key files of then", "--unwitnessed", "--reason", "a drill")
