@@ -30,8 +30,9 @@ async def close_interrupted(store: Store, log: ExchangeLog, *, restarted: bool) 
     closed = 0
     while found := await store.read(left_open):
         for exchange in found:
-            await log.ready(now())
-            entry = log.closed("interrupted", exchange, fault="gateway_interrupted")
+            moment = now()
+            await log.ready(moment)
+            entry = log.closed("interrupted", exchange, fault="gateway_interrupted", at=moment)
             try:
                 await store.append([entry], [CloseExchange(exchange)])
                 closed += 1

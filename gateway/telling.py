@@ -33,8 +33,9 @@ async def tell(store: Store, log: ExchangeLog, moment: float | None = None) -> i
     while due := await store.read(lambda c: _due(c, until)):
         before = told
         for exchange, index, time_text, held, subject, early, entry in due:
-            await log.ready(now())
-            draft = log.told(exchange, subject, index, entry, time_text, early=early)
+            at = now()
+            await log.ready(at)
+            draft = log.told(exchange, subject, index, entry, time_text, early=early, at=at)
             with contextlib.suppress(NotWithheld, Moved):  # another gateway was faster; met under a later name just now
                 await store.append([draft], [Tell(exchange, held)])
                 told += 1

@@ -201,16 +201,26 @@ class ExchangeLog:
             counts=subject if decision.permit and withheld is None else None,
         )
 
-    def told(self, exchange: str, subject: Subject, index: int, entry: bytes, time: str, *, early: bool) -> EntryDraft:
+    def told(
+        self,
+        exchange: str,
+        subject: Subject,
+        index: int,
+        entry: bytes,
+        time: str,
+        *,
+        early: bool,
+        at: datetime | None = None,
+    ) -> EntryDraft:
         """`subject.told`: an exchange that was withheld from the person counts from here on.
 
         `index`, `entry`, `time`: of its `decided`, named in the group that the person is shown. `early`: two people had
-        it told before its time.
+        it told before its time. `at`: as above.
         """
         decided = {"index": index, "entry": entry.hex(), "time": time}
         return self.draft(
             "subject.told",
-            now(),
+            at or now(),
             exchange=exchange,
             subject={"pseudonym": subject.hex, "decided": decided},
             content={"early": early},

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
+
+import pytest
 
 from gateway.exchangelog import ExchangeSearch, Search
 from gateway.recovery import SLICE, close_interrupted
@@ -28,6 +31,16 @@ async def test_a_restart_closes_what_its_earlier_boot_left_and_nothing_of_its_ow
     book.store.work_behind(book.log.behind)
     found, _ = await ExchangeSearch(book.store).run(Search(equals={"outcome": "interrupted"}))
     assert [each["exchange_id"] for each in found] == [left]
+
+
+async def test_the_month_that_was_prepared_is_the_entrys(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The month may turn between the two; an entry of one that has no key yet cannot be sealed."""
+    await book.decide(overdue=1)
+    last, first = datetime(2031, 1, 31, 23, 59, tzinfo=UTC), datetime(2031, 2, 1, tzinfo=UTC)
+    monkeypatch.setattr("gateway.recovery.now", lambda: last)
+    monkeypatch.setattr("gateway.exchangelog.log.now", lambda: first)
+    assert await close_interrupted(book.store, book.log, restarted=False) == 1
+    assert [entry["public"]["time"][:7] for entry in await book.log.entries(0, 500)][-1] == "2031-01"
 
 
 async def test_another_gateways_are_closed_once_overdue(book: Book) -> None:
