@@ -115,12 +115,10 @@ async def test_its_entries_are_as_documented(desk: Desk) -> None:
 
 
 async def test_told_in_its_time_nothing_is_found(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gateway.exchangelog import log as drafts
-
     await desk.book.decide(ONE)
     hidden = await desk.book.withhold(ONE, days=2)
     later = now() + timedelta(days=2, seconds=1)
-    monkeypatch.setattr(drafts, "now", lambda: later)
+    monkeypatch.setattr("gateway.telling.now", lambda: later)
     await desk.book.log.ready(later)
     assert await tell(desk.book.store, desk.book.log, later.timestamp() + 1) == 1
     assert log_faults(desk) == []
