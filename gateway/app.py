@@ -21,7 +21,7 @@ from gateway.consents import ConsentBook
 from gateway.current import Current, Holding
 from gateway.errors import GatewayError, Moved
 from gateway.exchangelog import ExchangeLog, ExchangeSearch
-from gateway.exchangelog.checkpoints import Checkpoints, latest_in
+from gateway.exchangelog.checkpoints import Checkpoints
 from gateway.exchangelog.completeness import Completeness
 from gateway.exchangelog.housekeeping import Housekeeping
 from gateway.exchangelog.published import Published
@@ -40,6 +40,7 @@ from gateway.keyhistory import KeysOutOfDate, log_key_since, require_known, sign
 from gateway.keys import Keys, new_key, public_key, read_key, write_key
 from gateway.model import Service, new_id, now, timestamp
 from gateway.observe import Metrics, configure, logger
+from gateway.own_log import NotInitialised, require_own_log
 from gateway.pipeline import Pipeline
 from gateway.plugin import Connector
 from gateway.policy import PolicySet
@@ -62,18 +63,6 @@ COLLECT_SECONDS = 60.0
 ATTEMPTS = 8
 STOPPING_SECONDS = 15
 """What stopping takes at most once nothing is under way any more: the last entries, the database let go of."""
-
-
-class NotInitialised(Exception):
-    """The state directory or the database was never set up; `linkage init` does it. `thai`: the same in Thai."""
-
-    def __init__(self, english: str, thai: str) -> None:
-        super().__init__(english)
-        self.thai = thai
-
-
-class OtherLog(Exception):
-    """The log in the database goes by another name than the settings give it: signed on under both, it would fork."""
 
 
 def build(settings: Settings, drain: Drain, *, owner: str | None = None) -> ASGIApp:
@@ -298,29 +287,6 @@ def _require_fitting(settings: Settings, owner: str) -> None:
     lease = lease_for(settings.database, settings.gateway_name, boot=owner, owner=owner)
     if lease is not None:
         lease.take()  # the gateway takes it over from its owner
-
-
-def require_own_log(settings: Settings) -> None:
-    """OtherLog where the log in the database is not called what the settings say; NotInitialised where none was begun.
-
-    A database has tables and nothing in them where a restore was refused.
-    """
-    connection = Connection(settings.database, read_only=True)
-    try:
-        latest = latest_in(connection)
-        founded = bool(connection.rows("SELECT 1 FROM registers LIMIT 1"))
-    finally:
-        connection.close()
-    if latest is None and not founded:
-        raise NotInitialised(
-            "the database is empty: run `linkage init`, or `linkage restore`, first",
-            "ฐานข้อมูลว่างเปล่า เรียก `linkage init` หรือ `linkage restore` ก่อน",
-        )
-    if latest is not None and latest.origin != settings.origin:
-        raise OtherLog(
-            f"the log in this database is called {latest.origin}, and by LINKAGE_ISSUER or LINKAGE_LOG_ORIGIN it would "
-            f"be {settings.origin}: a log keeps its name"
-        )
 
 
 def initialise(settings: Settings, *, first_admin: str, policies: Path) -> Path:

@@ -86,6 +86,7 @@ def serve(
     """เปิดเกตเวย์ / Runs the gateway until it is told to stop. All other settings are LINKAGE_* variables."""
     gc.disable()  # what a start loads stays: looking through it again and again is a tenth of a start. `app` goes on
     from gateway import app
+    from gateway.own_log import NotInitialised, OtherLog
     from gateway.store import AlreadyInUse
     from gateway.store.lease import NameTaken
 
@@ -93,9 +94,9 @@ def serve(
     require_free(settings.host, settings.port)
     try:
         app.serve(settings)
-    except app.NotInitialised as error:
+    except NotInitialised as error:
         raise Refused(error.thai, str(error)) from None
-    except app.OtherLog as error:
+    except OtherLog as error:
         raise Refused("บันทึกในฐานข้อมูลนี้มีชื่ออื่น ตรวจสอบ LINKAGE_ISSUER และ LINKAGE_LOG_ORIGIN", str(error)) from None
     except AlreadyInUse as error:
         raise Refused("ฐานข้อมูลนี้มีเกตเวย์อื่นใช้งานอยู่", str(error)) from None
