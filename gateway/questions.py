@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.errors import MalformedRequest
+from gateway.form_texts import in_english, in_thai
 from gateway.given import read_given
 from gateway.model import (
     CODE,
@@ -121,8 +122,9 @@ def mistakes(error: ValidationError) -> tuple[str, str]:
     The messages are pydantic's fixed ones or our own; a key that the sender chose is not repeated.
     """
     found = error.errors(include_input=False, include_context=False, include_url=False)[:10]
-    known = "; ".join(f"{_place(one)}: {one['msg']}" for one in found)
-    return known, f"ข้อมูลไม่ถูกต้องที่ {known}"
+    said = [(_place(one), in_english(one), in_thai(one)) for one in found]
+    english = "; ".join(f"{place}: {text}" for place, text, _ in said)
+    return english, "ข้อมูลไม่ถูกต้องที่ " + "; ".join(f"{place}: {text}" for place, _, text in said)
 
 
 def _place(mistake: ErrorDetails) -> str:

@@ -29,7 +29,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         code = linkage().main(arguments, prog_name="linkage", standalone_mode=False)
     except typer.TyperException as error:
         # The parser's messages quote what was typed: the long numbers in it are left out by `failure`.
-        message = error.format_message()
+        message = error.format_message().replace(" Value error, ", " ")
         thai = "เรียกคำสั่งไม่ถูกต้อง ดูวิธีใช้ด้วย --help"
         # A group named alone: its message is its whole help already.
         lines = [message] if type(error).__name__ == "NoArgsIsHelpError" else [thai, f"{message} (see --help)"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from gateway.cli.form_texts import both
 from gateway.errors import GatewayError, Reason
+from gateway.form_texts import in_english, in_thai
 from gateway.keys import KeyFileError
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def told(error: BaseException) -> tuple[dict[str, Any], list[str]]:  # noqa: PLR
 def form_faults(error: ValidationError) -> list[tuple[tuple[str | int, ...], str]]:
     """What a form's check found: (place, what is wrong in Thai and English), never the value that was there."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    return [(tuple(fault["loc"]), both(fault)) for fault in faults]
+    return [(tuple(fault["loc"]), f"{in_thai(fault)} / {in_english(fault)}") for fault in faults]
 
 
 def _problem_lines(problem: Problem) -> list[str]:

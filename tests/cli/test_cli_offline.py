@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from gateway import form_texts
 from gateway.catalogue.yaml_lines import MAX_BYTES
-from gateway.cli import form_texts, yaml_files
+from gateway.cli import yaml_files
 from gateway.cli.connectors import endpoints_of
 from gateway.cli.onboarding_file import read_onboarding
 from gateway.keys import Keys, new_key, read_key, write_key
@@ -253,7 +254,8 @@ def test_a_year_of_the_buddhist_era_is_not_taken_for_a_date_centuries_ahead(
 
 def test_what_a_form_or_setting_says_is_said_in_thai_too() -> None:
     said: set[str] = set()
-    for file in [*Path("gateway/registers").glob("*.py"), Path("gateway/settings.py"), Path("gateway/values.py")]:
+    names = ["settings.py", "values.py", "http/documents.py", "consents/forms.py"]
+    for file in [*Path("gateway/registers").glob("*.py"), *(Path("gateway", name) for name in names)]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Name("ValueError"), args=[ast.Constant(str(text))]):

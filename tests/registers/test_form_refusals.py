@@ -38,6 +38,10 @@ def refusal(name: str, body: Any) -> str:
     for value in (SOMEONE, SPACED, THAI, WORD, "7731"):
         assert value not in said
     assert english
+    assert "Value error" not in english
+    # In Thai too, not the English under a Thai heading.
+    assert not any(f": {text}" in thai for text in ("String should", "Input should", "Field required", "Extra inputs"))
+    assert thai.count(": ") >= english.count("; ") + 1
     return english
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic_core import ErrorDetails
 
 OWN = {
@@ -41,6 +43,24 @@ OWN = {
     "a field stands twice": "มีรายการข้อมูลซ้ำ",
     "an officer's quota is more than the whole term's": "โควตาต่อเจ้าหน้าที่มากกว่าโควตาของทั้งข้อกำหนด",
     "two terms have the same id": "ข้อกำหนดสองข้อมีรหัสเดียวกัน",
+    # consents and searches
+    "confirm_by says until when a minor's age band may be relied on": "confirm_by ต้องระบุว่าช่วงอายุของผู้เยาว์ใช้ได้ถึงเมื่อใด",
+    "act_a_minor_may_do belongs to a minor from ten years on": "act_a_minor_may_do ใช้กับผู้เยาว์อายุตั้งแต่สิบปีขึ้นไป",
+    "capacity_order names the court's order where the capacity is not full, and only there": (
+        "capacity_order ระบุคำสั่งศาลเมื่อความสามารถไม่สมบูรณ์เท่านั้น และต้องระบุเมื่อเป็นเช่นนั้น"
+    ),
+    "it ends before it begins": "สิ้นสุดก่อนเริ่ม",
+    "fields names a field twice": "fields มีรายการข้อมูลซ้ำ",
+    "for such a person the guardian or curator consents whom the court appointed": (
+        "บุคคลเช่นนี้ต้องให้ผู้อนุบาลหรือผู้พิทักษ์ที่ศาลตั้งเป็นผู้ให้ความยินยอม"
+    ),
+    "for a child of up to ten years the guardian consents (PDPA s.20)": (
+        "เด็กอายุไม่เกินสิบปีต้องให้ผู้ใช้อำนาจปกครองเป็นผู้ให้ความยินยอม (พ.ร.บ.คุ้มครองข้อมูลส่วนบุคคล มาตรา 20)"
+    ),
+    "evidence says how the citizen was identified who consents": "evidence ต้องระบุว่ายืนยันตัวผู้ให้ความยินยอมอย่างไร",
+    "guardian: no one consents for such a person but that person": "guardian: บุคคลเช่นนี้ให้ความยินยอมเองเท่านั้น",
+    "by: for such a person the guardian or curator confirms": "by: บุคคลเช่นนี้ให้ผู้อนุบาลหรือผู้พิทักษ์เป็นผู้ยืนยัน",
+    "must not be or hold a citizen ID: search by citizen_id": "ต้องไม่เป็นหรือมีเลขประจำตัวประชาชน ให้ค้นด้วย citizen_id",
     # settings
     "the database is sqlite:///… or postgresql://…": "ฐานข้อมูลต้องเป็น sqlite:///… หรือ postgresql://…",
     "a rate is `<how many>/second`, `/minute`, `/hour` or `/day`": (
@@ -75,23 +95,37 @@ _PYDANTIC = {
     "extra_forbidden": "ไม่มีรายการชื่อนี้ในรูปแบบ",
     "literal_error": "ไม่ใช่ค่าที่เลือกได้",
     "enum": "ไม่ใช่ค่าที่เลือกได้",
-    "string_too_short": "สั้นเกินไป",
-    "string_too_long": "ยาวเกินไป",
-    "too_short": "มีรายการน้อยเกินไป",
-    "too_long": "มีรายการมากเกินไป",
-    "greater_than": "ค่าน้อยเกินไป",
-    "greater_than_equal": "ค่าน้อยเกินไป",
-    "less_than": "ค่ามากเกินไป",
-    "less_than_equal": "ค่ามากเกินไป",
-    "string_pattern_mismatch": "รูปแบบไม่ถูกต้อง",
 }
-"""pydantic's error types -> Thai; of the others the ending tells enough."""
+"""pydantic's error types -> Thai; of types that are not here the ending tells enough."""
+
+_LIMITS = {
+    "string_too_short": "สั้นเกินไป อย่างน้อย",
+    "string_too_long": "ยาวเกินไป ไม่เกิน",
+    "too_short": "มีรายการน้อยเกินไป อย่างน้อย",
+    "too_long": "มีรายการมากเกินไป ไม่เกิน",
+    "greater_than": "ค่าน้อยเกินไป ต้องมากกว่า",
+    "greater_than_equal": "ค่าน้อยเกินไป อย่างน้อย",
+    "less_than": "ค่ามากเกินไป ต้องน้อยกว่า",
+    "less_than_equal": "ค่ามากเกินไป ไม่เกิน",
+    "string_pattern_mismatch": "รูปแบบไม่ถูกต้อง ต้องเป็น",
+}
+"""The same of errors whose English tells a limit, or a pattern: the first in it."""
+
+_LIMIT = re.compile(r"'.*'|-?[0-9]+(\.[0-9]+)?")
 
 
-def both(fault: ErrorDetails) -> str:
-    """One fault in Thai and English. Of the input nothing is told."""
-    english = fault["msg"].removeprefix("Value error, ")
-    thai = OWN.get(english) or _PYDANTIC.get(fault["type"])
-    if thai is None:
-        thai = "ชนิดของค่าไม่ถูกต้อง" if fault["type"].endswith(("_type", "_parsing")) else "ค่านี้ใช้ไม่ได้"
-    return f"{thai} / {english}"
+def in_english(fault: ErrorDetails) -> str:
+    """What is wrong. Of the input nothing is told."""
+    return fault["msg"].removeprefix("Value error, ")
+
+
+def in_thai(fault: ErrorDetails) -> str:
+    """The same in Thai."""
+    text = in_english(fault)
+    if text in OWN:
+        return OWN[text]
+    if fault["type"] in _LIMITS:
+        limit = _LIMIT.search(text)
+        return f"{_LIMITS[fault['type']]} {limit[0]}" if limit else "ค่านี้ใช้ไม่ได้"
+    other = "ชนิดของค่าไม่ถูกต้อง" if fault["type"].endswith(("_type", "_parsing")) else "ค่านี้ใช้ไม่ได้"
+    return _PYDANTIC.get(fault["type"], other)
