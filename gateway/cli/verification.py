@@ -193,6 +193,11 @@ def _verify_database(
     from gateway.verification.remote import Seen
 
     settings = read_settings(state_dir=state_dir)
+    if not settings.keys.exists():
+        raise WrongUse(
+            f"ไม่มีเกตเวย์บนเครื่องนี้ (ไม่มีกุญแจที่ {settings.keys}) ตรวจจากเครื่องอื่นด้วย --from URL",
+            f"there is no gateway on this machine (no keys at {settings.keys}): from elsewhere, give --from URL",
+        )
     keys = Keys.load(settings.keys)
     before = _seen(seen_file)
     connection = Connection(settings.database, read_only=True)
@@ -295,7 +300,10 @@ def _several(texts: list[str] | None) -> list[VerifierKey]:
     try:
         return [parse_key(line) for line in lines if line.strip()]
     except NoteError as error:
-        raise WrongUse("กุญแจตรวจสอบไม่อยู่ในรูปแบบที่กำหนด", f"not a verifier key: {error}") from None
+        raise WrongUse(
+            "ไม่ใช่กุญแจตรวจสอบ (ชื่อ+รหัส+กุญแจ) และไม่มีไฟล์ชื่อนี้ที่มีกุญแจ",
+            f"neither a verifier key nor a file that holds one: {error}",
+        ) from None
 
 
 def _enough(witness: list[str] | None, wanted: int) -> int:

@@ -311,3 +311,16 @@ def test_a_gateway_without_a_log_says_what_begins_one(
     assert "ฐานข้อมูลว่างเปล่า" in thai
     assert "`linkage init`" in thai
     assert "the database is empty" in english
+
+
+def test_verifying_says_what_it_has_nothing_to_begin_with(
+    linkage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_STATE_DIR", str(tmp_path / "none"))
+    here = linkage("log", "verify")
+    assert (here.code, [line.count("--from URL") for line in here.err.splitlines()]) == (2, [1, 1])
+    key = linkage("log", "verify", "--from", "http://127.0.0.1:1", "--vkey", tmp_path / "none.vkey")
+    assert key.code in (1, 2)
+    (tmp_path / "proof.json").write_text("{}")
+    key = linkage("proof", "verify", tmp_path / "proof.json", "--vkey", tmp_path / "none.vkey")
+    assert (key.code, "nor a file" in key.err, "ไม่มีไฟล์" in key.err) == (2, True, True)
