@@ -116,7 +116,7 @@ def history_of(origin: str, record: Record) -> list[dict[str, Any]]:
     return [
         {
             "vkey": str(VerifierKey(origin, ED25519, urlsafe_b64decode(key["public"]["x"].encode()))),
-            "from_entry": record["acts"][key["version"] - 1],
+            "from_entry": _entered(record, key),
             "succession": key["succession"],
         }
         for key in record["keys"]
@@ -147,7 +147,12 @@ def log_key_since(registers: Registers) -> int:
     signature. 0 for the log's first key.
     """
     record = registers.record("key", "log")
-    return int(record["acts"][record["keys"][-1]["version"] - 1]) if record and len(record["keys"]) > 1 else 0
+    return _entered(record, record["keys"][-1]) if record and len(record["keys"]) > 1 else 0
+
+
+def _entered(record: Record, key: Mapping[str, Any]) -> int:
+    """The entry that put a key in its record."""
+    return int(record["acts"][key["version"] - 1])
 
 
 def published_jwks(keys: Keys, registers: Registers) -> list[dict[str, Any]]:

@@ -40,27 +40,31 @@ def _step(item: Mapping[str, Any], before: VerifierKey) -> VerifierKey | None:
     """The next key, where the one before signed for it."""
     try:
         key = parse_key(str(item.get("vkey")))
-        log_key = jwk_of(before)
-        succession = read_succession(str(item.get("succession")), _Any(log_key))
-        public = succession.public or {}
-        same = succession.kind == "log" and public.get("x") == jwk_of(key)["x"] and public.get("crv") == "Ed25519"
-    except (NoteError, BadSuccession):
+    except NoteError:
         return None
-    return key if same and (key.name, key.kind) == (before.name, before.kind) else None
+    return key if key == _named(str(item.get("succession")), before) else None
 
 
 def led_to(statements: Iterable[str], known: VerifierKey) -> list[VerifierKey]:
     """`known`, and the log's later keys that `statements` lead to from it, in the order in which they stand."""
     found = [known]
     for statement in statements:
-        try:
-            succession = read_succession(statement, _Any(jwk_of(found[-1])))
-            public = succession.public or {}
-            if succession.kind == "log" and public.get("crv") == "Ed25519":
-                found.append(VerifierKey(known.name, known.kind, urlsafe_b64decode(f"{public['x']}=")))
-        except (BadSuccession, KeyError, ValueError):  # from before `known`
-            continue
+        if (key := _named(statement, found[-1])) is not None:  # else it is from before `known`
+            found.append(key)
     return found
+
+
+def _named(statement: str, before: VerifierKey) -> VerifierKey | None:
+    """The key that a statement puts in the place of the log's key `before`, which signed it; None where it does not."""
+    try:
+        succession = read_succession(statement, _Any(jwk_of(before)))
+        public = succession.public or {}
+        if succession.kind != "log" or public.get("crv") != "Ed25519":
+            return None
+        key = VerifierKey(before.name, before.kind, urlsafe_b64decode(f"{public['x']}="))
+        return key if jwk_of(key)["x"] == public["x"] else None  # decoding skips what is no base64
+    except (BadSuccession, KeyError, ValueError):
+        return None
 
 
 def signer_of(note: str, keys: Sequence[VerifierKey]) -> VerifierKey:

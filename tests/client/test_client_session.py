@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import ssl
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +16,8 @@ import respx
 from jose import jwt as jose_jwt  # type: ignore[import-untyped]
 
 from gateway.client import Answer, AsyncGateway, Gateway, NotForUrl, Problem, UnexpectedAnswer, Unreachable
+from gateway.client.steps import trust
+from gateway.conformance.certificates import authority
 from gateway.keys import KeyFileError, new_key, public_key, write_key
 from tests.client.stand import CITIZEN, QUESTION, URL, Stand
 
@@ -308,3 +312,15 @@ def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not any("proxy" in str(pattern.pattern) for pattern in gateway._http._mounts)
         assert gateway.services() == [{"id": "dopa.person.v1"}]
     assert route.calls.last.request.headers["authorization"] == "Bearer t"
+
+
+def test_without_tls_nobody_is_trusted_and_with_it_nobody_unchecked(tmp_path: Path) -> None:
+    assert trust("https://gateway.example") is True  # httpx's own: the public authorities
+    assert trust("HTTPS://gateway.example") is True
+    for url, file in (("http://127.0.0.1", None), ("https://gateway.example", tmp_path / "ours.pem")):
+        if file is not None:
+            file.write_text(authority().pem)
+        context = trust(url, file)
+        assert isinstance(context, ssl.SSLContext)
+        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+        assert len(context.get_ca_certs()) == (0 if file is None else 1)
